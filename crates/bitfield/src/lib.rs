@@ -1,0 +1,1 @@
+//! Sparse bits: paged bitfields in the SLEEP layout, and sets of ranges.

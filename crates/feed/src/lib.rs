@@ -1,0 +1,1 @@
+//! The log as plans and commits: open, append, get, put, prove.

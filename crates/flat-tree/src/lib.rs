@@ -1,0 +1,1 @@
+//! Arithmetic of a binary tree laid on a line.

@@ -1,0 +1,1 @@
+//! A secure, distributed append-only log, compatible with JavaScript hypercore 8 and 9.

@@ -1,0 +1,1 @@
+//! Handshake, stream cipher and capability of hypercore 8 and 9 connections.

@@ -1,0 +1,1 @@
+//! One hypercore connection as a state machine: bytes in, events out.

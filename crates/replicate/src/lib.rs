@@ -1,0 +1,1 @@
+//! One feed among its peers as a state machine: who asks whom for what.

@@ -1,0 +1,1 @@
+//! Bytes at offsets: where the six files of a feed live.

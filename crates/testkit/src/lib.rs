@@ -1,0 +1,8 @@
+//! For tests only: the vectors that JavaScript wrote, and worlds in which time, links and disks obey the test.
+//!
+//! No crate of the workspace depends on this one outside of its tests and benches.
+
+mod rng;
+pub mod vectors;
+
+pub use rng::{Rng, seed};
