@@ -1,1 +1,74 @@
 //! Bytes at offsets: where the six files of a feed live.
+//!
+//! The plain types ([`File`], [`Read`], [`Batch`]) say what is to be read and written, and in what order. They need no
+//! operating system, so the layers that plan use only them. The rest, behind the feature `std` (on by default), does it:
+//!
+//! ```text
+//!            FileSet             the six files of one feed: lock, batches in order, failure latch
+//!               |
+//!            Provider            which backend holds which file: Directory, MemoryFiles, a closure
+//!               |
+//!          RandomAccess          one file: Disk, Memory, your own
+//! ```
+//!
+//! What the files hold is described in `docs/format.md`; this crate has never heard of it.
+//!
+//! ```
+//! # #[cfg(feature = "std")] {
+//! use bytes::Bytes;
+//! use hypercore_storage::{Batch, File, FileSet, MemoryFiles, Read};
+//!
+//! let files = FileSet::open(Box::new(MemoryFiles::default()))?;
+//!
+//! let mut batch = Batch::new();
+//! batch.write(File::Data, 0, Bytes::from_static(b"hello world"));
+//! batch.barrier();
+//! batch.write(File::Bitfield, 32, Bytes::from_static(&[0x80]));
+//! files.commit(&batch)?;
+//!
+//! let read = Read { file: File::Data, offset: 6, len: 100 };
+//! assert_eq!(files.read(&[read])?, ["world"]); // short at the end of the file
+//! # }
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod batch;
+mod file;
+
+#[cfg(feature = "std")]
+mod access;
+#[cfg(feature = "std")]
+mod directory;
+#[cfg(feature = "std")]
+mod disk;
+#[cfg(feature = "std")]
+mod error;
+#[cfg(feature = "std")]
+mod memory;
+#[cfg(feature = "std")]
+mod positional;
+#[cfg(feature = "std")]
+mod provider;
+#[cfg(feature = "std")]
+mod runs;
+#[cfg(feature = "std")]
+mod set;
+
+pub use batch::{Batch, Op};
+pub use file::{File, Read};
+#[cfg(feature = "std")]
+pub use {
+    access::RandomAccess,
+    directory::Directory,
+    disk::Disk,
+    error::Error,
+    memory::{Memory, MemoryFiles},
+    provider::{OpenContext, Provider},
+    set::{Barriers, FileSet},
+};

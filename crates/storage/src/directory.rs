@@ -1,0 +1,62 @@
+//! The six files in one directory, as JavaScript keeps them.
+
+use std::{borrow::ToOwned, boxed::Box, collections::BTreeMap, path::PathBuf};
+
+use crate::{Disk, Error, File, OpenContext, Provider, RandomAccess};
+
+/// A directory that holds the six files of a feed.
+///
+/// It is made with the first write. The secret key is readable for its owner only; [`place`](Directory::place) keeps it,
+/// or any other file, somewhere else.
+///
+/// ```no_run
+/// use hypercore_storage::{Directory, File, FileSet};
+///
+/// let place = Directory::new("feeds/weather").place(File::SecretKey, "/run/keys/weather");
+/// let files = FileSet::open(Box::new(place))?;
+/// # Ok::<_, hypercore_storage::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Directory {
+    path: PathBuf,
+    places: BTreeMap<File, PathBuf>,
+    create: bool,
+}
+
+impl Directory {
+    /// A directory, which need not exist yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Directory {
+            path: path.into(),
+            places: BTreeMap::new(),
+            create: true,
+        }
+    }
+
+    /// Keeps one of the files at another path, which is not taken to be relative to the directory.
+    #[must_use]
+    pub fn place(mut self, file: File, path: impl Into<PathBuf>) -> Self {
+        self.places.insert(file, path.into());
+        self
+    }
+
+    /// Whether writes may create the directory and files in it. Default: yes.
+    #[must_use]
+    pub fn create(mut self, yes: bool) -> Self {
+        self.create = yes;
+        self
+    }
+}
+
+impl Provider for Directory {
+    fn open(&mut self, file: File, _: &OpenContext) -> Result<Box<dyn RandomAccess>, Error> {
+        let path = match self.places.get(&file) {
+            Some(path) => path.to_owned(),
+            None => self.path.join(file.name()),
+        };
+        let disk = Disk::new(path)
+            .create(self.create)
+            .private(file == File::SecretKey);
+        Ok(Box::new(disk))
+    }
+}

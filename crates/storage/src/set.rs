@@ -1,0 +1,319 @@
+//! The six files of one feed: read lists, batches in their order, the lock, and the latch.
+
+use std::{
+    boxed::Box,
+    collections::BTreeSet,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError},
+    vec::Vec,
+};
+
+use bytes::Bytes;
+
+use crate::{
+    Batch, Error, File, Op, OpenContext, Provider, RandomAccess, Read,
+    runs::{read_run, runs},
+};
+
+/// The six files of one feed.
+///
+/// The file `key` is opened at once, the others when the first of them is needed: until then the caller can say, with
+/// [`set_context`](FileSet::set_context), which feed it is. With them comes the lock, so that one feed has one user; it
+/// is given back when the set is closed or dropped. Where nothing is stored, nothing is created or locked before the
+/// first commit.
+///
+/// A write that fails leaves files of which nobody knows what they hold. From then on every commit fails with
+/// [`Error::Latched`]; reads go on. Opening the files again is what finds out.
+pub struct FileSet {
+    files: RwLock<Files>,
+    opener: Mutex<Opener>,
+    writer: Mutex<Writer>,
+}
+
+/// Whether a commit waits for the disk at its barriers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Barriers {
+    /// The order of the writes is kept, but nothing waits: a power cut may take back what a commit wrote, in any order.
+    #[default]
+    Skip,
+    /// What comes before a barrier is synced before anything behind it is written, and the rest at the end.
+    Sync,
+}
+
+#[derive(Debug)]
+enum Files {
+    Key(Box<dyn RandomAccess>),
+    /// In the order of [`File::ALL`].
+    All([Box<dyn RandomAccess>; 6]),
+    Closed,
+}
+
+struct Opener {
+    provider: Box<dyn Provider>,
+    context: OpenContext,
+    /// What the file `key` held when nobody was shut out yet.
+    key_len: u64,
+}
+
+#[derive(Default)]
+struct Writer {
+    /// Whether the lock is known to be held.
+    ready: bool,
+    latched: bool,
+}
+
+impl FileSet {
+    /// Opens the file `key`, and leaves the others for when they are needed.
+    ///
+    /// # Errors
+    /// What the provider says.
+    pub fn open(mut provider: Box<dyn Provider>) -> Result<Self, Error> {
+        let open = provider.open(File::Key, &OpenContext::default());
+        let key = open.map_err(|error| error.of(File::Key))?;
+        let key_len = key.len().map_err(|error| error.of(File::Key))?;
+        Ok(FileSet {
+            files: RwLock::new(Files::Key(key)),
+            opener: Mutex::new(Opener {
+                provider,
+                context: OpenContext::default(),
+                key_len,
+            }),
+            writer: Mutex::default(),
+        })
+    }
+
+    /// Says whose files these are, for the provider. Has no effect once all are open.
+    pub fn set_context(&mut self, context: OpenContext) {
+        let opener = self.opener.get_mut();
+        opener.unwrap_or_else(PoisonError::into_inner).context = context;
+    }
+
+    /// Reads the pieces, in the order of the list. Neighbours are read in one go. A piece is short where its file ends,
+    /// and empty if there is no file.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Closed`]; where it is the first use, [`Error::Locked`] and what the provider says.
+    pub fn read(&self, reads: &[Read]) -> Result<Vec<Bytes>, Error> {
+        let files = self.files(reads.iter().all(|read| read.file == File::Key))?;
+        let mut replies = Vec::with_capacity(reads.len());
+        for run in runs(reads) {
+            if let Some(Read { file, .. }) = run.first() {
+                let access = files.access(*file)?;
+                read_run(access, run, &mut replies).map_err(|error| error.of(*file))?;
+            }
+        }
+        Ok(replies)
+    }
+
+    /// The length of a file in bytes; 0 if it doesn't exist.
+    ///
+    /// # Errors
+    /// As [`read`](FileSet::read).
+    pub fn len(&self, file: File) -> Result<u64, Error> {
+        let files = self.files(file == File::Key)?;
+        files.access(file)?.len().map_err(|error| error.of(file))
+    }
+
+    /// Makes the changes in their order, without waiting at barriers.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: some of it may be written, and the set is latched. [`Error::Latched`], [`Error::Locked`],
+    /// [`Error::Closed`]: nothing was written.
+    pub fn commit(&self, batch: &Batch) -> Result<(), Error> {
+        self.commit_with(batch, Barriers::Skip)
+    }
+
+    /// Makes the changes in their order, and waits at barriers or not.
+    ///
+    /// # Errors
+    /// As [`commit`](FileSet::commit).
+    pub fn commit_with(&self, batch: &Batch, barriers: Barriers) -> Result<(), Error> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let mut writer = self.writer()?;
+        let files = self.files(false)?;
+        files.lock(&mut writer)?;
+        writer.latched = true;
+        files.commit(batch, barriers)?;
+        writer.latched = false;
+        Ok(())
+    }
+
+    /// Waits until everything written is where a power cut can't take it back.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: what is on the disk is unknown, and the set is latched. [`Error::Latched`], [`Error::Closed`].
+    pub fn sync(&self) -> Result<(), Error> {
+        let mut writer = self.writer()?;
+        let files = self.files(false)?;
+        writer.latched = true;
+        // The bitfield promises what the others hold, so it comes behind them; the key says that there is a feed.
+        for file in [
+            File::SecretKey,
+            File::Data,
+            File::Tree,
+            File::Signatures,
+            File::Bitfield,
+            File::Key,
+        ] {
+            files.sync(file)?;
+        }
+        writer.latched = false;
+        Ok(())
+    }
+
+    /// Takes the lock now, creating the file that it lies on. Commits do so by themselves.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another handle has the feed open; [`Error::Io`], [`Error::Latched`], [`Error::Closed`].
+    pub fn lock(&self) -> Result<(), Error> {
+        let mut writer = self.writer()?;
+        self.files(false)?.lock(&mut writer)
+    }
+
+    /// Whether a write has failed, so that no other is tried.
+    pub fn is_latched(&self) -> bool {
+        match self.writer.try_lock() {
+            Ok(writer) => writer.latched,
+            Err(TryLockError::Poisoned(_)) => true,
+            // A commit is running: it isn't over, so it hasn't failed.
+            Err(TryLockError::WouldBlock) => false,
+        }
+    }
+
+    /// Closes the files and gives the lock back, after the commit and the reads that are running. Every later call fails
+    /// with [`Error::Closed`].
+    pub fn close(&self) {
+        let writer = self.writer.lock();
+        let files = self.files.write();
+        *files.unwrap_or_else(PoisonError::into_inner) = Files::Closed;
+        drop(writer);
+    }
+
+    fn writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {
+        // Poisoned: a backend has panicked in the middle of a batch.
+        let writer = self.writer.lock().map_err(|_| Error::Latched)?;
+        match writer.latched {
+            true => Err(Error::Latched),
+            false => Ok(writer),
+        }
+    }
+
+    /// The files: only `key` if that will do, else all, opening them if need be.
+    fn files(&self, only_key: bool) -> Result<RwLockReadGuard<'_, Files>, Error> {
+        loop {
+            let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
+            match *files {
+                Files::Closed => return Err(Error::Closed),
+                Files::Key(_) if !only_key => {}
+                Files::Key(_) | Files::All(_) => return Ok(files),
+            }
+            drop(files);
+            self.open_all()?;
+        }
+    }
+
+    fn open_all(&self) -> Result<(), Error> {
+        let mut opener = self.opener.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
+        let Files::Key(key) = &*files else {
+            return Ok(());
+        };
+        let Opener {
+            provider,
+            context,
+            key_len,
+        } = &mut *opener;
+        let mut open = |file| {
+            provider
+                .open(file, context)
+                .map_err(|error: Error| error.of(file))
+        };
+        let secret_key = open(File::SecretKey)?;
+        let tree = open(File::Tree)?;
+        let data = open(File::Data)?;
+        let bitfield = open(File::Bitfield)?;
+        let signatures = open(File::Signatures)?;
+        bitfield.lock().map_err(|error| error.of(File::Bitfield))?;
+        // Now that others are shut out: has one of them created the feed since we looked?
+        if key.len().map_err(|error| error.of(File::Key))? != *key_len {
+            return Err(Error::Locked);
+        }
+        if let Files::Key(key) = core::mem::replace(&mut *files, Files::Closed) {
+            *files = Files::All([key, secret_key, tree, data, bitfield, signatures]);
+        }
+        Ok(())
+    }
+}
+
+impl Files {
+    fn access(&self, file: File) -> Result<&dyn RandomAccess, Error> {
+        match self {
+            Files::All(all) => Ok(&*all[file as usize]),
+            Files::Key(key) if file == File::Key => Ok(&**key),
+            Files::Key(_) | Files::Closed => Err(Error::Closed),
+        }
+    }
+
+    /// Makes sure that the lock is held, also where there was nothing to lock before.
+    fn lock(&self, writer: &mut Writer) -> Result<(), Error> {
+        if !writer.ready {
+            // Writing nothing creates the file, and a file that was to be locked is locked when it is created.
+            self.access(File::Bitfield)?
+                .write(0, &[])
+                .map_err(|error| error.of(File::Bitfield))?;
+            writer.ready = true;
+        }
+        Ok(())
+    }
+
+    fn commit(&self, batch: &Batch, barriers: Barriers) -> Result<(), Error> {
+        let mut unsynced = BTreeSet::new();
+        for op in batch.ops() {
+            let (file, done) = match op {
+                Op::Write {
+                    file,
+                    offset,
+                    parts,
+                } => {
+                    let parts: Vec<&[u8]> = parts.iter().map(|part| &part[..]).collect();
+                    (*file, self.access(*file)?.write(*offset, &parts))
+                }
+                Op::Truncate { file, len } => (*file, self.access(*file)?.truncate(*len)),
+                Op::Clear { file, range } => (*file, self.access(*file)?.clear(range.clone())),
+                Op::Barrier => {
+                    if barriers == Barriers::Sync {
+                        self.sync_all(&mut unsynced)?;
+                    }
+                    continue;
+                }
+            };
+            done.map_err(|error| error.of(file))?;
+            unsynced.insert(file);
+        }
+        match barriers {
+            Barriers::Skip => Ok(()),
+            Barriers::Sync => self.sync_all(&mut unsynced),
+        }
+    }
+
+    fn sync_all(&self, unsynced: &mut BTreeSet<File>) -> Result<(), Error> {
+        while let Some(file) = unsynced.pop_first() {
+            self.sync(file)?;
+        }
+        Ok(())
+    }
+
+    fn sync(&self, file: File) -> Result<(), Error> {
+        self.access(file)?.sync().map_err(|error| error.of(file))
+    }
+}
+
+impl fmt::Debug for FileSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSet")
+            .field("latched", &self.is_latched())
+            .finish_non_exhaustive()
+    }
+}
