@@ -1,5 +1,8 @@
 //! Key pairs of feeds, and what is signed with them.
 
+#[cfg(test)]
+mod tests;
+
 use core::fmt;
 
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
@@ -155,11 +158,8 @@ impl PublicKey {
         signable: &Signable,
         signature: &Signature,
     ) -> Result<Verified, SignatureError> {
-        let key = VerifyingKey::from_bytes(self.as_bytes()).map_err(|_| SignatureError)?;
-        let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
         for dialect in [Dialect::V9, Dialect::V8] {
-            let message = signable.to_bytes(dialect);
-            if key.verify_strict(message.as_ref(), &signature).is_ok() {
+            if verify_message(self, signable.to_bytes(dialect).as_ref(), signature) {
                 return Ok(Verified {
                     key: *self,
                     signable: *signable,
@@ -174,6 +174,12 @@ impl PublicKey {
     pub fn discovery_key(&self) -> DiscoveryKey {
         DiscoveryKey::new(keyed_hash(self.as_bytes(), &[DISCOVERY]).to_bytes())
     }
+}
+
+fn verify_message(key: &PublicKey, message: &[u8], signature: &Signature) -> bool {
+    let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
+    VerifyingKey::from_bytes(key.as_bytes())
+        .is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
 }
 
 /// The witness that the author of a feed stands for a state of it. Made here only.

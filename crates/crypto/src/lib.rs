@@ -32,3 +32,7 @@ pub use dialect::{Dialect, UnknownDialect};
 pub use fixed::{DiscoveryKey, Hash, HexError, LengthError, PublicKey, Signature};
 pub use hash::{hash, keyed_hash, leaf_hash, leaf_hashes, parent_hash, parent_hashes, tree_hash};
 pub use keys::{KeyError, KeyPair, SecretKey, Signable, SignableBytes, SignatureError, Verified};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
