@@ -92,17 +92,11 @@ impl Disk {
     /// Opens the file if it exists.
     fn find(&self) -> Result<(), Error> {
         let mut state = self.state_mut();
-        if state.file.is_some() {
-            return Ok(());
+        if state.file.is_none()
+            && let Some(file) = open(&self.path).map_err(|error| Error::io("open", error))?
+        {
+            state.adopt(file)?;
         }
-        let Some(file) = open(&self.path).map_err(|error| Error::io("open", error))? else {
-            return Ok(());
-        };
-        if state.locked == Lock::Pending {
-            take_lock(&file)?;
-            state.locked = Lock::Held;
-        }
-        state.file = Some(file);
         Ok(())
     }
 
@@ -113,23 +107,13 @@ impl Disk {
         }
         self.find()?;
         let mut state = self.state_mut();
-        if state.file.is_some() {
-            return Ok(());
+        if state.file.is_none() {
+            let file = self
+                .create_file()
+                .map_err(|error| Error::io("create", error))?;
+            state.adopt(file)?;
+            state.new = true;
         }
-        let file = self
-            .create_file()
-            .map_err(|error| Error::io("create", error))?;
-        if state.locked == Lock::Pending {
-            take_lock(&file)?;
-            // Somebody has created, written and left it since we saw that it wasn't there. What we know is outdated.
-            let len = file.metadata().map_err(|error| Error::io("open", error))?;
-            if len.len() > 0 {
-                return Err(Error::Locked);
-            }
-            state.locked = Lock::Held;
-        }
-        state.file = Some(file);
-        state.new = true;
         Ok(())
     }
 
@@ -155,6 +139,24 @@ impl Disk {
 
     fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes a file that was just opened or created, with the lock if that was waiting for it.
+    fn adopt(&mut self, file: fs::File) -> Result<(), Error> {
+        if self.locked == Lock::Pending {
+            take_lock(&file)?;
+            // We looked before, and there was nothing. Somebody has created, written and left it since: what the
+            // caller knows is outdated.
+            let metadata = file.metadata().map_err(|error| Error::io("open", error))?;
+            if metadata.len() > 0 {
+                return Err(Error::Locked);
+            }
+            self.locked = Lock::Held;
+        }
+        self.file = Some(file);
+        Ok(())
     }
 }
 
@@ -207,22 +209,15 @@ impl RandomAccess for Disk {
     }
 
     fn lock(&self) -> Result<(), Error> {
+        self.find()?;
         let mut state = self.state_mut();
-        if state.locked == Lock::Held {
-            return Ok(());
+        if state.locked != Lock::Held {
+            state.locked = match &state.file {
+                Some(file) => take_lock(file).map(|()| Lock::Held)?,
+                None => Lock::Pending,
+            };
         }
-        match &state.file {
-            Some(file) => {
-                take_lock(file)?;
-                state.locked = Lock::Held;
-                Ok(())
-            }
-            None => {
-                state.locked = Lock::Pending;
-                drop(state);
-                self.find()
-            }
-        }
+        Ok(())
     }
 
     fn destroy(&self) -> Result<(), Error> {

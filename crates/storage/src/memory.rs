@@ -151,8 +151,9 @@ impl Content {
         if len >= self.len {
             return;
         }
-        // Zeros, lest old bytes come back when the file grows again.
-        self.zero(len..self.len);
+        // Zeros, lest old bytes come back when the file grows again. Of the last page the rest is zero anyway.
+        let end = self.len.checked_next_multiple_of(PAGE as u64);
+        self.zero(len..end.unwrap_or(self.len));
         self.len = len;
     }
 

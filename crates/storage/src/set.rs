@@ -28,6 +28,8 @@ pub struct FileSet {
     files: RwLock<Files>,
     opener: Mutex<Opener>,
     writer: Mutex<Writer>,
+    /// How long the file `key` was when nobody was shut out yet.
+    key_len: u64,
 }
 
 /// Whether a commit waits for the disk at its barriers.
@@ -51,8 +53,6 @@ enum Files {
 struct Opener {
     provider: Box<dyn Provider>,
     context: OpenContext,
-    /// What the file `key` held when nobody was shut out yet.
-    key_len: u64,
 }
 
 #[derive(Default)]
@@ -76,9 +76,9 @@ impl FileSet {
             opener: Mutex::new(Opener {
                 provider,
                 context: OpenContext::default(),
-                key_len,
             }),
             writer: Mutex::default(),
+            key_len,
         })
     }
 
@@ -133,7 +133,7 @@ impl FileSet {
         }
         let mut writer = self.writer()?;
         let files = self.files(false)?;
-        files.lock(&mut writer)?;
+        self.lock_files(&files, &mut writer)?;
         writer.latched = true;
         files.commit(batch, barriers)?;
         writer.latched = false;
@@ -169,7 +169,8 @@ impl FileSet {
     /// [`Error::Locked`] if another handle has the feed open; [`Error::Io`], [`Error::Latched`], [`Error::Closed`].
     pub fn lock(&self) -> Result<(), Error> {
         let mut writer = self.writer()?;
-        self.files(false)?.lock(&mut writer)
+        let files = self.files(false)?;
+        self.lock_files(&files, &mut writer)
     }
 
     /// Whether a write has failed, so that no other is tried.
@@ -220,11 +221,7 @@ impl FileSet {
         let Files::Key(key) = &*files else {
             return Ok(());
         };
-        let Opener {
-            provider,
-            context,
-            key_len,
-        } = &mut *opener;
+        let Opener { provider, context } = &mut *opener;
         let mut open = |file| {
             provider
                 .open(file, context)
@@ -236,14 +233,32 @@ impl FileSet {
         let bitfield = open(File::Bitfield)?;
         let signatures = open(File::Signatures)?;
         bitfield.lock().map_err(|error| error.of(File::Bitfield))?;
-        // Now that others are shut out: has one of them created the feed since we looked?
-        if key.len().map_err(|error| error.of(File::Key))? != *key_len {
-            return Err(Error::Locked);
-        }
+        self.check_key(&**key)?;
         if let Files::Key(key) = core::mem::replace(&mut *files, Files::Closed) {
             *files = Files::All([key, secret_key, tree, data, bitfield, signatures]);
         }
         Ok(())
+    }
+
+    /// Makes sure that the lock is held, also where there was nothing to lock before.
+    fn lock_files(&self, files: &Files, writer: &mut Writer) -> Result<(), Error> {
+        if !writer.ready {
+            // Writing nothing creates the file, and a file that was to be locked is locked when it is created.
+            let bitfield = files.access(File::Bitfield)?;
+            let created = bitfield.write(0, &[]);
+            created.map_err(|error| error.of(File::Bitfield))?;
+            self.check_key(files.access(File::Key)?)?;
+            writer.ready = true;
+        }
+        Ok(())
+    }
+
+    /// Now that others are shut out: has one of them created the feed since we looked?
+    fn check_key(&self, key: &dyn RandomAccess) -> Result<(), Error> {
+        match key.len().map_err(|error| error.of(File::Key))? == self.key_len {
+            true => Ok(()),
+            false => Err(Error::Locked),
+        }
     }
 }
 
@@ -254,18 +269,6 @@ impl Files {
             Files::Key(key) if file == File::Key => Ok(&**key),
             Files::Key(_) | Files::Closed => Err(Error::Closed),
         }
-    }
-
-    /// Makes sure that the lock is held, also where there was nothing to lock before.
-    fn lock(&self, writer: &mut Writer) -> Result<(), Error> {
-        if !writer.ready {
-            // Writing nothing creates the file, and a file that was to be locked is locked when it is created.
-            self.access(File::Bitfield)?
-                .write(0, &[])
-                .map_err(|error| error.of(File::Bitfield))?;
-            writer.ready = true;
-        }
-        Ok(())
     }
 
     fn commit(&self, batch: &Batch, barriers: Barriers) -> Result<(), Error> {
