@@ -128,7 +128,7 @@ impl Reader {
         key: &crypto::PublicKey,
         proof: Proof,
         value: Option<&[u8]>,
-    ) -> Result<Accepted, ProofError> {
+    ) -> Result<(), ProofError> {
         let accepted = self.check(key, proof, value)?;
         for node in accepted.new_nodes() {
             insert(&mut self.tree, node.index);
@@ -140,7 +140,7 @@ impl Reader {
         if value.is_some() {
             self.blocks.insert(accepted.block());
         }
-        Ok(accepted)
+        Ok(())
     }
 
     /// Every stored node is the author's.

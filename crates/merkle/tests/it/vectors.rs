@@ -238,6 +238,5 @@ fn put(reader: &mut Reader, key: &PublicKey, message: &Value) -> Result<(), Stri
     };
     reader
         .put(key, proof, value.as_deref())
-        .map(|_| ())
         .map_err(|error| error.to_string())
 }

@@ -1,0 +1,112 @@
+//! The index over the bits of the blocks, by which JavaScript finds gaps.
+//!
+//! The index bytes of all pages form one array, numbered like a flat tree: byte `2g` describes data bytes `4g` to
+//! `4g + 3`, an odd byte its two children. Each part of a byte is two bits: `11` all ones, `00` all zeros, `01` mixed.
+//! The array is a function of the data alone; a child that lies beyond its end counts as zeros, so a page that is added
+//! can change bytes in earlier ones.
+//!
+//! Source: `docs/format.md`, "Bitfield".
+
+use flat_tree::{Index, full_roots};
+
+use crate::page::{DATA, INDEX, Page};
+
+/// How many leaves of the index a page has.
+const LEAVES: u64 = (DATA / 4) as u64;
+
+/// Pages that can be read.
+pub(crate) trait Pages {
+    fn end(&self) -> u64;
+    fn page(&self, number: u64) -> Option<&Page>;
+}
+
+/// Pages that can be changed.
+pub(crate) trait PagesMut: Pages {
+    fn page_mut(&mut self, number: u64) -> &mut Page;
+}
+
+/// Brings the index up to date after data bytes `from..=to` of a page have changed.
+pub(crate) fn update(pages: &mut impl PagesMut, page: u64, from: usize, to: usize) {
+    for group in from / 4..=to / 4 {
+        let at = Index::from_block(page * LEAVES + group as u64);
+        let byte = pages.page(page).map_or(0, |page| leaf(page, group));
+        if set(pages, at, byte) {
+            climb(pages, at, false);
+        }
+    }
+}
+
+/// Brings the index up to date after pages were added behind the first `old`.
+pub(crate) fn grow(pages: &mut impl PagesMut, old: u64) {
+    for root in full_roots(old * LEAVES) {
+        climb(pages, root, true);
+    }
+}
+
+/// Recomputes the bytes above one that has changed, as far as they change, or all of them.
+fn climb(pages: &mut impl PagesMut, from: Index, all: bool) {
+    let mut at = from.parent();
+    while page_of(at) < pages.end() {
+        let Some((left, right)) = at.children() else {
+            return;
+        };
+        let (left, right) = (get(pages, left), get(pages, right));
+        let byte = quarter(left >> 4) << 6
+            | quarter(left & 15) << 4
+            | quarter(right >> 4) << 2
+            | quarter(right & 15);
+        if !set(pages, at, byte) && !all {
+            return;
+        }
+        at = at.parent();
+    }
+}
+
+fn leaf(page: &Page, group: usize) -> u8 {
+    let bytes = page.data.iter().skip(4 * group).take(4);
+    bytes.fold(0, |byte, data| {
+        byte << 2
+            | match data {
+                0xff => 3,
+                0 => 0,
+                _ => 1,
+            }
+    })
+}
+
+fn quarter(nibble: u8) -> u8 {
+    match nibble {
+        15 => 3,
+        0 => 0,
+        _ => 1,
+    }
+}
+
+fn page_of(at: Index) -> u64 {
+    at.get() / INDEX as u64
+}
+
+fn place_of(at: Index) -> usize {
+    (at.get() % INDEX as u64) as usize
+}
+
+fn get(pages: &impl Pages, at: Index) -> u8 {
+    let page = match page_of(at) {
+        page if page < pages.end() => pages.page(page),
+        _ => None,
+    };
+    page.and_then(|page| page.index.get(place_of(at)))
+        .copied()
+        .unwrap_or(0)
+}
+
+/// Whether the byte has changed. A page is made only to hold something.
+fn set(pages: &mut impl PagesMut, at: Index, byte: u8) -> bool {
+    if get(pages, at) == byte {
+        return false;
+    }
+    if let Some(place) = pages.page_mut(page_of(at)).index.get_mut(place_of(at)) {
+        *place = byte;
+    }
+    true
+}

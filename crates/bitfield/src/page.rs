@@ -1,0 +1,140 @@
+//! One page of the bitfield: the bits of 8192 blocks, of 16384 nodes, and an index over the former.
+//!
+//! ```text
+//!   0            1024                    3072        3584
+//!   +------------+-----------------------+-----------+
+//!   | blocks     | nodes                 | index     |     most significant bit first
+//!   +------------+-----------------------+-----------+
+//! ```
+//!
+//! Source: `docs/format.md`, "Bitfield".
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use bitvec::{order::Msb0, slice::BitSlice, view::BitView};
+
+/// How many blocks a page has bits for.
+pub const BLOCKS_PER_PAGE: u64 = 8192;
+
+/// How many nodes a page has bits for.
+pub(crate) const NODES_PER_PAGE: u64 = 2 * BLOCKS_PER_PAGE;
+
+pub(crate) const DATA: usize = 1024;
+const TREE: usize = 2048;
+pub(crate) const INDEX: usize = 512;
+
+/// The size of the pages of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PageSize {
+    /// 3584 bytes: what is written today.
+    #[default]
+    Current,
+    /// 3328 bytes, with half of the index: found in old files, which keep it.
+    Legacy,
+}
+
+impl PageSize {
+    /// The size in bytes.
+    pub const fn bytes(self) -> usize {
+        DATA + TREE + self.index_bytes()
+    }
+
+    /// How many of them are index.
+    pub const fn index_bytes(self) -> usize {
+        match self {
+            PageSize::Current => INDEX,
+            PageSize::Legacy => INDEX / 2,
+        }
+    }
+
+    /// The page size that has this many bytes, if there is one.
+    pub const fn from_bytes(bytes: usize) -> Option<Self> {
+        match bytes {
+            3584 => Some(PageSize::Current),
+            3328 => Some(PageSize::Legacy),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Page {
+    pub(crate) data: [u8; DATA],
+    tree: [u8; TREE],
+    pub(crate) index: [u8; INDEX],
+    /// How many blocks are set.
+    pub(crate) count: u64,
+}
+
+impl Page {
+    pub(crate) const EMPTY: Page = Page {
+        data: [0; DATA],
+        tree: [0; TREE],
+        index: [0; INDEX],
+        count: 0,
+    };
+
+    /// A page as it stands in a file; what is missing at its end is zeros. The index is not taken over.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        let mut page = Page::EMPTY;
+        let (data, rest) = bytes.split_at(bytes.len().min(DATA));
+        let tree = rest.get(..rest.len().min(TREE)).unwrap_or_default();
+        page.data
+            .iter_mut()
+            .zip(data)
+            .for_each(|(to, from)| *to = *from);
+        page.tree
+            .iter_mut()
+            .zip(tree)
+            .for_each(|(to, from)| *to = *from);
+        page.count = page.blocks().count_ones() as u64;
+        page
+    }
+
+    pub(crate) fn to_bytes(&self, size: PageSize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(size.bytes());
+        bytes.extend_from_slice(&self.data);
+        bytes.extend_from_slice(&self.tree);
+        bytes.extend(self.index.iter().take(size.index_bytes()));
+        bytes
+    }
+
+    pub(crate) fn blocks(&self) -> &BitSlice<u8, Msb0> {
+        self.data.view_bits()
+    }
+
+    pub(crate) fn nodes(&self) -> &BitSlice<u8, Msb0> {
+        self.tree.view_bits()
+    }
+
+    pub(crate) fn set_node(&mut self, at: usize, value: bool) -> bool {
+        let mut bit = match self.tree.view_bits_mut::<Msb0>().get_mut(at) {
+            Some(bit) => bit,
+            None => return false,
+        };
+        bit.replace(value) != value
+    }
+
+    /// Sets a range of blocks; how many changed.
+    pub(crate) fn set_blocks(&mut self, range: Range<usize>, value: bool) -> u64 {
+        let Some(bits) = self.data.view_bits_mut::<Msb0>().get_mut(range) else {
+            return 0;
+        };
+        let ones = bits.count_ones();
+        let changed = match value {
+            true => bits.len() - ones,
+            false => ones,
+        } as u64;
+        bits.fill(value);
+        match value {
+            true => self.count += changed,
+            false => self.count -= changed,
+        }
+        changed
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.count == BLOCKS_PER_PAGE
+    }
+}

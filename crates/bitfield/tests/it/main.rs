@@ -1,0 +1,5 @@
+//! The bitfield and the sets of ranges against the vectors that JavaScript wrote and against naive models.
+
+mod bitfield;
+mod range_set;
+mod vectors;
