@@ -3,10 +3,10 @@
 //!
 //! ```
 //! use bytes::Bytes;
+//! use crypto::{Dialect, KeyPair, leaf_hash};
 //! use hypercore_merkle::{
 //!     Check, Checked, NodeBits, Proof, ProofRequest, RemoteTree, Roots, insert, plan_proof,
 //! };
-//! # use hypercore_crypto::{Dialect, KeyPair, leaf_hash};
 //!
 //! // The author has two blocks and a signature over the root.
 //! let author = KeyPair::from_seed([1; 32]);

@@ -11,7 +11,6 @@ pub const MAX_BYTES: u64 = (1 << 53) - 1;
 /// ```
 /// use flat_tree::Index;
 /// use hypercore_merkle::Node;
-/// # use hypercore_flat_tree as flat_tree;
 ///
 /// let left = Node::leaf(0, b"hello");
 /// let right = Node::leaf(1, b"world");
