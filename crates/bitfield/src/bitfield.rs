@@ -111,8 +111,10 @@ impl Bitfield {
     /// One past the last block that is stored; 0 if none is.
     pub fn blocks_end(&self) -> u64 {
         let last = self.pages.iter().rev().find_map(|(number, page)| {
-            let bit = page.blocks().last_one()?;
-            Some(number * BLOCKS_PER_PAGE + bit as u64 + 1)
+            // By bytes: `last_one` of bitvec 1.1 overflows on zeros.
+            let byte = page.data.iter().rposition(|byte| *byte != 0)?;
+            let bits = 8 - page.data.get(byte)?.trailing_zeros() as u64;
+            Some(number * BLOCKS_PER_PAGE + 8 * byte as u64 + bits)
         });
         last.unwrap_or(0)
     }

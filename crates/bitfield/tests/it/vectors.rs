@@ -15,12 +15,13 @@ fn pages_are_those_of_the_vectors() {
             let op = list(op);
             let (from, to) = (int(&op[0]), int(&op[1]));
             let value = op[2] == true || op[2] == 1;
-            // One by one, as JavaScript does; setting a block also sets its leaf.
+            // One by one, as JavaScript does; setting a block also sets its leaf, and each parent that is complete then.
             let mut draft = bitfield.draft();
             for block in from..to {
                 draft.set_block(block, value);
-                if value {
-                    draft.set_node(Index::from_block(block), true);
+                let mut node = Index::from_block(block);
+                while value && draft.set_node(node, true) && draft.has_node(node.sibling()) {
+                    node = node.parent();
                 }
             }
             let changes = draft.finish();
@@ -35,6 +36,7 @@ fn pages_are_those_of_the_vectors() {
             let (start, end) = (int(&zeros["start"]), int(&zeros["end"]));
             let missing: Vec<u64> = (start..end)
                 .filter(|block| !bitfield.has_block(*block))
+                .take(50)
                 .collect();
             assert_eq!(missing, ints(&zeros["found"]));
             let next = bitfield.next_missing(start);
@@ -58,7 +60,7 @@ fn assert_pages(bitfield: &Bitfield, case: &serde_json::Value) {
             PageSize::Current => bytes.len(),
             PageSize::Legacy => 3072,
         };
-        assert_eq!(bytes[..compared], expected[..compared], "page {number}");
+        assert!(bytes[..compared] == expected[..compared], "page {number}");
     }
 }
 
@@ -89,8 +91,8 @@ fn round_trip(feed: &Path) -> bool {
         .flat_map(|page| bitfield.page_bytes(page))
         .collect();
     match size {
-        PageSize::Current => assert_eq!(written, pages, "{}", feed.display()),
-        PageSize::Legacy => assert_eq!(written[..3072], pages[..3072], "{}", feed.display()),
+        PageSize::Current => assert!(written == pages, "{}", feed.display()),
+        PageSize::Legacy => assert!(written[..3072] == pages[..3072], "{}", feed.display()),
     }
     true
 }
