@@ -1,5 +1,7 @@
 //! Growing the roots, planning a proof, checking one.
 
+#![allow(clippy::unwrap_used)]
+
 use std::hint::black_box;
 
 use bytes::Bytes;

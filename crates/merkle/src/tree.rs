@@ -100,7 +100,10 @@ impl NodeSet for NodeBits {
     }
 
     fn bits(&self) -> u64 {
-        let end = self.nodes.last().map_or(0, |last| last.get() + 1);
+        let end = self
+            .nodes
+            .last()
+            .map_or(0, |last| last.get().saturating_add(1));
         self.bits.max(end)
     }
 }
@@ -172,7 +175,7 @@ pub fn digest(tree: &impl NodeSet, block: u64) -> u64 {
     let mut bit: u64 = 2;
     let mut uncle = leaf.sibling();
     let mut parent = leaf.parent();
-    let end = tree.bits().max(uncle.get() + 2);
+    let end = tree.bits().max(uncle.get().saturating_add(2));
     while (uncle.right_span().get() < end || parent.left_span().get() > 0)
         && parent.depth() < MAX_DEPTH
     {

@@ -1,79 +1,23 @@
-//! A whole feed with all its nodes, and readers that take from it.
+//! A whole feed with all its nodes, and readers that take from it and from one another.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use crypto::{Dialect, KeyPair, Signature, leaf_hash};
+use crypto::{Dialect, KeyPair, PublicKey, Signature, Verified, leaf_hash};
 use flat_tree::Index;
 use hypercore_merkle::{
     Accepted, Check, Checked, Node, NodeBits, Proof, ProofError, ProofRequest, RemoteTree, Roots,
     insert, plan_proof,
 };
 
-/// The author of a feed, who has everything.
-pub(crate) struct Author {
-    pub(crate) pair: KeyPair,
-    pub(crate) dialect: Dialect,
-    pub(crate) blocks: Vec<Bytes>,
-    pub(crate) tree: NodeBits,
-    pub(crate) nodes: BTreeMap<Index, Node>,
-    pub(crate) roots: Roots,
-    pub(crate) signatures: BTreeMap<u64, Signature>,
-}
-
-impl Author {
-    pub(crate) fn new(seed: u8, dialect: Dialect) -> Self {
-        Author {
-            pair: KeyPair::from_seed([seed; 32]),
-            dialect,
-            blocks: Vec::new(),
-            tree: NodeBits::new(),
-            nodes: BTreeMap::new(),
-            roots: Roots::new(),
-            signatures: BTreeMap::new(),
-        }
-    }
-
-    /// An author of `length` blocks of different sizes, signed one by one.
-    pub(crate) fn of(seed: u8, length: u64) -> Self {
-        let mut author = Author::new(seed, Dialect::V8);
-        for block in 0..length {
-            let bytes = vec![seed ^ block as u8; (block as usize * 7) % 23];
-            author.append(&[bytes.into()]);
-        }
-        author
-    }
-
-    pub(crate) fn append(&mut self, blocks: &[Bytes]) {
-        let growth = self.roots.append(blocks).unwrap();
-        for node in &growth.nodes {
-            insert(&mut self.tree, node.index);
-            self.nodes.insert(node.index, *node);
-        }
-        self.roots = growth.roots;
-        self.blocks.extend_from_slice(blocks);
-        let signature = self.pair.sign(&self.roots.signable(), self.dialect);
-        self.signatures.insert(self.roots.length(), signature);
-    }
-
-    /// The answer to a request.
-    pub(crate) fn answer(&self, remote: &mut RemoteTree, request: &ProofRequest) -> Proof {
-        let plan = plan_proof(&self.tree, remote, request).unwrap();
-        Proof {
-            block: request.block,
-            nodes: plan.nodes.iter().map(|index| self.nodes[index]).collect(),
-            signature: plan.signed_length.map(|length| self.signatures[&length]),
-        }
-    }
-}
-
-/// A reader that stores what verifies.
+/// What a copy of a feed has, whole or in part.
 #[derive(Clone)]
 pub(crate) struct Reader {
     pub(crate) tree: NodeBits,
     pub(crate) nodes: BTreeMap<Index, Node>,
     pub(crate) roots: Roots,
-    pub(crate) blocks: BTreeSet<u64>,
+    pub(crate) blocks: BTreeMap<u64, Bytes>,
+    pub(crate) signatures: BTreeMap<u64, Signature>,
     pub(crate) live: bool,
 }
 
@@ -83,39 +27,48 @@ impl Reader {
             tree: NodeBits::new(),
             nodes: BTreeMap::new(),
             roots: Roots::new(),
-            blocks: BTreeSet::new(),
+            blocks: BTreeMap::new(),
+            signatures: BTreeMap::new(),
             live: true,
+        }
+    }
+
+    /// The answer to a request, from whatever is here.
+    pub(crate) fn answer(&self, remote: &mut RemoteTree, request: &ProofRequest) -> Proof {
+        let plan = plan_proof(&self.tree, remote, request).unwrap();
+        Proof {
+            block: request.block,
+            nodes: plan.nodes.iter().map(|index| self.nodes[index]).collect(),
+            signature: plan.signed_length.map(|length| self.signatures[&length]),
         }
     }
 
     /// Checks an answer without storing it.
     pub(crate) fn check(
         &self,
-        key: &crypto::PublicKey,
+        key: &PublicKey,
         proof: Proof,
         value: Option<&[u8]>,
     ) -> Result<Accepted, ProofError> {
         let signed = self.live && self.roots.length() > 0;
+        let has_value = value.is_some();
         let check = Check::plan(
             &self.tree,
             &self.roots,
             signed,
             proof,
-            value.is_some(),
-            1 << 32,
+            has_value,
+            MAX_LENGTH,
         )?;
-        let stored: Vec<Node> = check
-            .reads()
-            .iter()
-            .map(|index| self.nodes[index])
-            .collect();
+        let reads = check.reads().iter();
+        let stored: Vec<Node> = reads.map(|index| self.nodes[index]).collect();
         let leaf = value.map(|bytes| (leaf_hash(bytes), bytes.len() as u64));
         match check.finish(&stored, leaf)? {
             Checked::Anchored(accepted) => Ok(accepted),
             Checked::Unsigned(unsigned) => {
                 let witness = match unsigned.signature() {
                     Some(signature) => key.verify(unsigned.signable(), signature)?,
-                    None => crypto::Verified::matching_key(key, unsigned.signable())?,
+                    None => Verified::matching_key(key, unsigned.signable())?,
                 };
                 unsigned.accept(&witness)
             }
@@ -125,7 +78,7 @@ impl Reader {
     /// Checks an answer and stores it.
     pub(crate) fn put(
         &mut self,
-        key: &crypto::PublicKey,
+        key: &PublicKey,
         proof: Proof,
         value: Option<&[u8]>,
     ) -> Result<(), ProofError> {
@@ -137,8 +90,10 @@ impl Reader {
         if let Some(roots) = accepted.growth() {
             self.roots = roots.clone();
         }
-        if value.is_some() {
-            self.blocks.insert(accepted.block());
+        self.signatures.extend(accepted.signature());
+        if let Some(value) = value {
+            let value = Bytes::copy_from_slice(value);
+            self.blocks.insert(accepted.block(), value);
         }
         Ok(())
     }
@@ -146,7 +101,103 @@ impl Reader {
     /// Every stored node is the author's.
     pub(crate) fn assert_true(&self, author: &Author) {
         for (index, node) in &self.nodes {
-            assert_eq!(Some(node), author.nodes.get(index));
+            assert_eq!(Some(node), author.copy.nodes.get(index));
         }
+        for (block, bytes) in &self.blocks {
+            assert_eq!(author.block(*block), bytes);
+        }
+    }
+}
+
+/// The longest feed that readers here accept.
+pub(crate) const MAX_LENGTH: u64 = 1 << 32;
+
+/// The author of a feed, who has everything.
+pub(crate) struct Author {
+    pub(crate) pair: KeyPair,
+    pub(crate) dialect: Dialect,
+    pub(crate) copy: Reader,
+}
+
+impl Author {
+    pub(crate) fn new(seed: u8, dialect: Dialect) -> Self {
+        Author {
+            pair: KeyPair::from_seed([seed; 32]),
+            dialect,
+            copy: Reader::new(),
+        }
+    }
+
+    /// An author of `length` blocks of different sizes, signed one by one, in either dialect.
+    pub(crate) fn of(seed: u8, length: u64) -> Self {
+        let dialect = match seed % 2 {
+            0 => Dialect::V8,
+            _ => Dialect::V9,
+        };
+        let mut author = Author::new(seed, dialect);
+        for block in 0..length {
+            author.append(&[made_up(seed, block)]);
+        }
+        author
+    }
+
+    pub(crate) fn append(&mut self, blocks: &[Bytes]) {
+        let copy = &mut self.copy;
+        let growth = copy.roots.append(blocks).unwrap();
+        for node in &growth.nodes {
+            insert(&mut copy.tree, node.index);
+            copy.nodes.insert(node.index, *node);
+        }
+        copy.blocks
+            .extend((copy.roots.length()..).zip(blocks.iter().cloned()));
+        copy.roots = growth.roots;
+        let signature = self.pair.sign(&copy.roots.signable(), self.dialect);
+        copy.signatures.insert(copy.roots.length(), signature);
+    }
+
+    pub(crate) fn key(&self) -> PublicKey {
+        self.pair.public()
+    }
+
+    pub(crate) fn length(&self) -> u64 {
+        self.copy.roots.length()
+    }
+
+    pub(crate) fn block(&self, block: u64) -> &Bytes {
+        &self.copy.blocks[&block]
+    }
+
+    /// The roots that the feed had at a length.
+    pub(crate) fn roots_at(&self, length: u64) -> Roots {
+        let roots = flat_tree::full_roots(length).map(|index| self.copy.nodes[&index]);
+        Roots::from_nodes(length, roots.collect()).unwrap()
+    }
+
+    /// The answer to a peer of which nothing is known.
+    pub(crate) fn answer(&self, request: &ProofRequest) -> Proof {
+        self.copy.answer(&mut RemoteTree::new(), request)
+    }
+}
+
+/// A block of an author: the sizes differ, some are empty, and no two authors have the same.
+pub(crate) fn made_up(seed: u8, block: u64) -> Bytes {
+    let len = (7 * block + u64::from(seed)) % 23;
+    (0..len).map(|at| seed ^ (block + 3 * at) as u8).collect()
+}
+
+/// A request of a peer that has nothing.
+pub(crate) fn ask(block: u64) -> ProofRequest {
+    ProofRequest {
+        block,
+        hash: false,
+        digest: 0,
+    }
+}
+
+/// The same for the hash only.
+pub(crate) fn ask_hash(block: u64) -> ProofRequest {
+    ProofRequest {
+        hash: true,
+        ..ask(block)
     }
 }

@@ -1,7 +1,12 @@
 //! The tree against the vectors that JavaScript wrote, against naive models, and against peers that lie.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod attacks;
 mod author;
+mod bits;
 mod copying;
+mod forgeries;
+mod growing;
 mod mutations;
 mod vectors;
