@@ -1,0 +1,374 @@
+//! Choosing what to ask a peer for.
+//!
+//! A block is asked for if somebody wants it, the peer claims it, it isn't stored, and no answer to another request for it is
+//! on its way. All four are sets of runs that are stepped through side by side, so that a search costs the runs it crosses, not
+//! the blocks.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use core::{ops::Range, time::Duration};
+
+use bitfield::RangeSet;
+use wire::{Message, Request, Want};
+
+use crate::{
+    Action, Local, Order, PeerId, WishId,
+    config::{MAX_BLOCKS, URGENT, WINDOW},
+    flight::{Asked, Kind, State},
+    peer::Peer,
+    rng::Rng,
+    wishes::Wishes,
+};
+
+/// The blocks of a feed that are on their way.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    /// Some peer was asked recently enough.
+    reserved: RangeSet,
+    /// Some peer has answered and the owner stores it.
+    arrived: RangeSet,
+    /// The same: the block, whether with its value, and whose answer it is.
+    storing: BTreeMap<(u64, bool), PeerId>,
+}
+
+impl Traffic {
+    pub(crate) fn reserve(&mut self, block: u64) {
+        self.reserved.insert(block..block.saturating_add(1));
+    }
+
+    pub(crate) fn release(&mut self, block: u64) {
+        self.reserved.remove(block..block.saturating_add(1));
+    }
+
+    /// Notes that an answer is being stored, unless another one to the same is.
+    pub(crate) fn store(&mut self, block: u64, has_value: bool, sender: PeerId) -> bool {
+        if self.storing.contains_key(&(block, has_value)) {
+            return false;
+        }
+        self.storing.insert((block, has_value), sender);
+        self.arrived.insert(block..block.saturating_add(1));
+        true
+    }
+
+    pub(crate) fn stored(&mut self, block: u64, has_value: bool) {
+        self.storing.remove(&(block, has_value));
+        if !self.storing.contains_key(&(block, !has_value)) {
+            self.arrived.remove(block..block.saturating_add(1));
+        }
+    }
+
+    /// The first block at or after `block` that isn't on its way.
+    fn next_free(&self, block: u64) -> u64 {
+        let mut block = block;
+        loop {
+            let unreserved = self.reserved.next_out(block);
+            block = self.arrived.next_out(unreserved);
+            if block == unreserved {
+                return block;
+            }
+        }
+    }
+}
+
+/// All that is needed to fill the window of one peer.
+pub(crate) struct Chooser<'a> {
+    pub(crate) now: Duration,
+    pub(crate) local: &'a dyn Local,
+    pub(crate) wishes: &'a mut Wishes,
+    pub(crate) traffic: &'a mut Traffic,
+    /// What is to be fetched without a wish, if anything.
+    pub(crate) everything: Option<&'a Everything>,
+    pub(crate) rng: &'a mut Rng,
+    pub(crate) actions: &'a mut VecDeque<Action>,
+}
+
+/// A feed that isn't sparse fetches all blocks, except those that were cleared on purpose.
+#[derive(Debug)]
+pub(crate) struct Everything {
+    all: RangeSet,
+    pub(crate) cleared: RangeSet,
+}
+
+impl Everything {
+    pub(crate) fn new() -> Self {
+        Everything {
+            all: core::iter::once(0..u64::MAX).collect(),
+            cleared: RangeSet::new(),
+        }
+    }
+
+    /// The first block at or after `block` that is missing and was not cleared.
+    pub(crate) fn next_missing(&self, block: u64, local: &dyn Local) -> u64 {
+        let mut block = block;
+        loop {
+            let missing = local.next_missing(block);
+            block = self.cleared.next_out(missing);
+            if block == missing {
+                return block;
+            }
+        }
+    }
+}
+
+impl Chooser<'_> {
+    /// Sends requests to a peer until its window is full or it has nothing that is wanted. Says whether the latter.
+    pub(crate) fn fill(&mut self, id: PeerId, peer: &mut Peer) -> bool {
+        while peer.flight.room(peer.window + URGENT) > 0 {
+            if !self.request_urgent(id, peer) {
+                break;
+            }
+        }
+        while peer.flight.room(peer.window) > 0 {
+            if !self.request_selected(id, peer) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Asks about windows that a wish lies in and whose blocks aren't known yet.
+    pub(crate) fn want(&mut self, id: PeerId, peer: &mut Peer) {
+        let mut take = |peer: &mut Peer, blocks: Range<u64>| {
+            let blocks = blocks.start..blocks.end.min(MAX_BLOCKS);
+            while let Some(start) = peer.wants.take(blocks.clone()) {
+                let want = Want {
+                    start,
+                    length: Some(WINDOW),
+                };
+                self.actions.push_back(Action::Send {
+                    peer: id,
+                    message: Message::Want(want),
+                });
+            }
+        };
+        let known = peer.claims.length();
+        for run in self.wishes.urgent().iter() {
+            take(peer, run);
+        }
+        for lookup in self.wishes.lengths().iter() {
+            let start = lookup.within.start;
+            take(peer, start..start.saturating_add(1));
+        }
+        for lookup in self.wishes.seeks().iter() {
+            take(peer, lookup.within.start..lookup.within.end.min(known));
+        }
+        for selection in self.wishes.selections() {
+            for run in selection.blocks.iter().take_while(|run| run.start < known) {
+                take(peer, run.start..run.end.min(known));
+            }
+        }
+        if self.everything.is_some() {
+            take(peer, 0..known);
+        }
+        take(peer, 0..1);
+    }
+
+    fn request_urgent(&mut self, id: PeerId, peer: &mut Peer) -> bool {
+        if let Some(block) = self.find_urgent(peer) {
+            self.request(id, peer, block, Kind::Value, None);
+            return true;
+        }
+        if let Some((wish, block, bytes)) = self.find_lookup(peer) {
+            let kind = match bytes {
+                0 => Kind::Hash,
+                bytes => Kind::Seek { bytes },
+            };
+            self.request(id, peer, block, kind, Some(wish));
+            return true;
+        }
+        false
+    }
+
+    fn request_selected(&mut self, id: PeerId, peer: &mut Peer) -> bool {
+        match self.find_selected(peer) {
+            Some(block) => {
+                self.request(id, peer, block, Kind::Value, None);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn request(
+        &mut self,
+        id: PeerId,
+        peer: &mut Peer,
+        block: u64,
+        kind: Kind,
+        wish: Option<WishId>,
+    ) {
+        self.traffic.reserve(block);
+        peer.flight.push(Asked {
+            block,
+            kind,
+            wish,
+            sent: self.now,
+            state: State::Waiting,
+        });
+        let bytes = match kind {
+            Kind::Seek { bytes } => bytes,
+            Kind::Value | Kind::Hash => 0,
+        };
+        let request = Request {
+            index: block,
+            bytes: Some(bytes),
+            hash: Some(kind != Kind::Value),
+            nodes: Some(self.local.digest(block)),
+        };
+        self.actions.push_back(Action::Send {
+            peer: id,
+            message: Message::Request(request),
+        });
+    }
+
+    /// The first block that somebody waits for and this peer can deliver.
+    fn find_urgent(&self, peer: &Peer) -> Option<u64> {
+        let mut block = 0;
+        loop {
+            block = self.wishes.urgent().next_in(block)?;
+            let next = self.next_deliverable(peer, block)?;
+            if next == block {
+                return Some(block);
+            }
+            block = next;
+        }
+    }
+
+    /// The next wish for hashes that nobody looks after, with a block to ask this peer about.
+    fn find_lookup(&mut self, peer: &Peer) -> Option<(WishId, u64, u64)> {
+        for position in 0..self.wishes.lengths().len() {
+            let lookup = self.wishes.lengths().get(position)?.clone();
+            if lookup.asked {
+                continue;
+            }
+            if let Some(block) = self.find_free(peer, lookup.within.clone()) {
+                self.wishes.lengths().get_mut(position)?.asked = true;
+                return Some((lookup.wish, block, 0));
+            }
+        }
+        for position in 0..self.wishes.seeks().len() {
+            let lookup = self.wishes.seeks().get(position)?.clone();
+            if lookup.asked {
+                continue;
+            }
+            let Range { start, end } = lookup.within;
+            let from = start
+                + self
+                    .rng
+                    .below(end.min(peer.claims.length()).saturating_sub(start));
+            let found = self
+                .find_free(peer, from..end)
+                .or_else(|| self.find_free(peer, start..from));
+            if let Some(block) = found {
+                self.wishes.seeks().get_mut(position)?.asked = true;
+                return Some((lookup.wish, block, lookup.bytes));
+            }
+        }
+        None
+    }
+
+    /// The first block of a range whose hashes this peer can deliver. The block itself may be stored.
+    fn find_free(&self, peer: &Peer, within: Range<u64>) -> Option<u64> {
+        let mut block = within.start;
+        loop {
+            let claimed = peer
+                .claims
+                .next(block)
+                .filter(|block| *block < within.end)?;
+            block = self.traffic.next_free(claimed);
+            if block == claimed {
+                if !peer.flight.is_slow(block) {
+                    return Some(block);
+                }
+                block += 1;
+            }
+        }
+    }
+
+    fn find_selected(&mut self, peer: &mut Peer) -> Option<u64> {
+        for selection in self.wishes.selections() {
+            let found = match selection.order {
+                Order::Linear => selection
+                    .blocks
+                    .iter()
+                    .find_map(|run| self.find_missing(peer, run)),
+                Order::Random => {
+                    find_anywhere(self.rng, peer, &selection.blocks, |peer, within| {
+                        find_missing(self.local, self.traffic, None, peer, within)
+                    })
+                }
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+        let everything = self.everything?;
+        find_anywhere(self.rng, peer, &everything.all, |peer, within| {
+            find_missing(self.local, self.traffic, Some(everything), peer, within)
+        })
+    }
+
+    fn find_missing(&self, peer: &Peer, within: Range<u64>) -> Option<u64> {
+        find_missing(self.local, self.traffic, None, peer, within)
+    }
+
+    /// The first block at or after `block` that this peer can deliver and that is missing.
+    fn next_deliverable(&self, peer: &Peer, block: u64) -> Option<u64> {
+        find_missing(self.local, self.traffic, None, peer, block..u64::MAX)
+    }
+}
+
+/// The first block of a range that is missing, not on its way, and claimed by the peer.
+fn find_missing(
+    local: &dyn Local,
+    traffic: &Traffic,
+    everything: Option<&Everything>,
+    peer: &Peer,
+    within: Range<u64>,
+) -> Option<u64> {
+    let mut block = within.start;
+    loop {
+        let claimed = peer
+            .claims
+            .next(block)
+            .filter(|block| *block < within.end)?;
+        let missing = match everything {
+            Some(everything) => everything.next_missing(claimed, local),
+            None => local.next_missing(claimed),
+        };
+        block = traffic.next_free(missing);
+        if block == claimed {
+            if !peer.flight.is_slow(block) {
+                return Some(block);
+            }
+            block += 1;
+        }
+    }
+}
+
+/// Searches a set from where the peer's cursor is, which jumps to a random place after each stretch, and wraps once.
+fn find_anywhere(
+    rng: &mut Rng,
+    peer: &mut Peer,
+    blocks: &RangeSet,
+    find: impl Fn(&Peer, Range<u64>) -> Option<u64>,
+) -> Option<u64> {
+    if peer.stretch == 0 {
+        let start = blocks.first().unwrap_or(0);
+        let end = blocks.end().min(peer.claims.length());
+        peer.cursor = start + rng.below(end.saturating_sub(start));
+        peer.stretch = STRETCH;
+    }
+    let cursor = peer.cursor;
+    let after = blocks.intersection(cursor..u64::MAX);
+    let before = blocks.intersection(0..cursor);
+    let found = after.chain(before).find_map(|run| find(peer, run));
+    if let Some(block) = found {
+        peer.cursor = block.saturating_add(1);
+        peer.stretch -= 1;
+    }
+    found
+}
+
+/// Blocks asked for in a row: long enough that they are stored in few writes and share most of their proofs, short enough
+/// that several readers of one writer fetch different parts.
+const STRETCH: u64 = 256;

@@ -1,0 +1,119 @@
+//! What a peer claims to have: runs of block numbers, never more of them than a cap, whatever the peer says.
+//!
+//! A claim costs O(log n), however many blocks it covers. Knowing less than the peer has is always safe, so whatever doesn't
+//! fit is forgotten.
+
+use core::ops::Range;
+
+use bitfield::RangeSet;
+
+use crate::Local;
+
+/// Runs refused between two searches for stored ones, so that each pays for a small part of the search.
+const PATIENCE: usize = 1024;
+
+#[derive(Debug)]
+pub(crate) struct Claims {
+    blocks: RangeSet,
+    length: u64,
+    max_runs: usize,
+    max_length: u64,
+    /// How many more runs must be refused before stored ones are looked for again.
+    patience: usize,
+}
+
+impl Claims {
+    pub(crate) fn new(max_runs: usize, max_length: u64) -> Self {
+        Claims {
+            blocks: RangeSet::new(),
+            length: 0,
+            max_runs,
+            max_length,
+            patience: 0,
+        }
+    }
+
+    /// The peer has these blocks. Says whether that is news worth looking at.
+    pub(crate) fn insert(&mut self, blocks: Range<u64>, local: &dyn Local) -> bool {
+        let blocks = blocks.start..blocks.end.min(self.max_length);
+        if blocks.is_empty() {
+            return false;
+        }
+        self.length = self.length.max(blocks.end);
+        // Runs that are stored here already would only be stepped over. Without them, the runs that a search has to skip are
+        // bounded by what this peer or another one really delivered.
+        if local.has_all(blocks.clone()) {
+            return false;
+        }
+        if !self.make_room(local) && self.isolated(&blocks) {
+            return false;
+        }
+        self.blocks.insert(blocks) > 0
+    }
+
+    /// The peer has these blocks no more.
+    pub(crate) fn remove(&mut self, blocks: Range<u64>) {
+        if blocks.start == 0 && blocks.end >= self.length {
+            self.length = 0;
+        }
+        let mut blocks = blocks;
+        let splits = blocks.start > 0
+            && self.blocks.contains(blocks.start - 1)
+            && self.blocks.contains(blocks.end);
+        if splits && self.blocks.runs() >= self.max_runs {
+            blocks.end = self.blocks.next_out(blocks.end);
+        }
+        self.blocks.remove(blocks);
+    }
+
+    /// Forgets a part without touching the length, because a new picture of it follows.
+    pub(crate) fn blank(&mut self, blocks: Range<u64>) {
+        let length = self.length;
+        self.remove(blocks);
+        self.length = length;
+    }
+
+    /// Whether another run would be refused: the rest of a long message needn't be looked at.
+    pub(crate) fn is_full(&self) -> bool {
+        self.blocks.runs() >= self.max_runs && self.patience > 0
+    }
+
+    /// The highest length that the peer claimed.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The first block at or after `from` that the peer has.
+    pub(crate) fn next(&self, from: u64) -> Option<u64> {
+        self.blocks.next_in(from)
+    }
+
+    pub(crate) fn contains(&self, block: u64) -> bool {
+        self.blocks.contains(block)
+    }
+
+    fn isolated(&self, blocks: &Range<u64>) -> bool {
+        let reach = blocks.start.saturating_sub(1)..blocks.end.saturating_add(1);
+        self.blocks
+            .next_in(reach.start)
+            .is_none_or(|next| next >= reach.end)
+    }
+
+    /// At the cap, forgets the runs that are stored by now. That costs O(runs), so it isn't done for each call.
+    fn make_room(&mut self, local: &dyn Local) -> bool {
+        if self.blocks.runs() < self.max_runs {
+            return true;
+        }
+        if self.patience > 0 {
+            self.patience -= 1;
+            return false;
+        }
+        self.patience = PATIENCE;
+        self.blocks = self
+            .blocks
+            .iter()
+            .filter(|run| !local.has_all(run.clone()))
+            .collect();
+        self.blocks.runs() < self.max_runs
+    }
+}

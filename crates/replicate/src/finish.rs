@@ -1,0 +1,94 @@
+//! Coming to an end: how two sides that are not live agree that nothing is left to do.
+//!
+//! ```text
+//!   reader                                        writer
+//!   has everything   Status { up, not down }  ─▶
+//!                   ◀─  Status { neither }        never fetched anything
+//!                   ◀─  Close
+//!                    Close  ─▶
+//! ```
+//!
+//! Of two readers, each says that it fetches no more once it has everything; who hears that second closes.
+
+use wire::{Message, Status};
+
+use crate::{Action, Local, PeerId, Replicator};
+
+impl Replicator {
+    /// Ends with every peer that has nothing left for us.
+    pub(crate) fn finish_complete(&mut self, local: &dyn Local) {
+        let Some(everything) = &self.everything else {
+            return;
+        };
+        let complete = everything.next_missing(0, local);
+        if complete < local.length() {
+            return;
+        }
+        let done = self.peers.iter().filter(|(_, peer)| {
+            // What the peer claims means something once it said anything at all.
+            let known = peer.heard || !peer.remote_uploading;
+            let unfinished = || {
+                let mut asked = peer.flight.iter();
+                peer.flight.storing().next().is_some()
+                    || asked.any(|asked| !self.is_satisfied(asked, local))
+            };
+            !peer.live
+                && peer.downloading
+                && known
+                && complete >= peer.claims.length()
+                && !unfinished()
+        });
+        let done: alloc::vec::Vec<PeerId> = done.map(|(id, _)| *id).collect();
+        for id in done {
+            self.end(id);
+        }
+    }
+
+    /// After a Status of the peer: perhaps that was all we waited for.
+    pub(crate) fn finish_after_status(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get(&id) else {
+            return;
+        };
+        // While we fetch from it, the end comes by completeness.
+        if peer.remote_downloading || peer.live || peer.downloading {
+            return;
+        }
+        if self.config.sparse && peer.remote_uploading {
+            return;
+        }
+        self.end(id);
+    }
+
+    fn end(&mut self, id: PeerId) {
+        let uploading = self.config.uploading;
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        let mut tell = |uploading| {
+            self.actions.push_back(Action::Send {
+                peer: id,
+                message: Message::Status(Status {
+                    uploading: Some(uploading),
+                    downloading: Some(false),
+                }),
+            });
+        };
+        if !peer.downloading && !peer.remote_downloading {
+            if !peer.downloaded_at_first {
+                tell(false);
+            }
+            self.close(id);
+        } else if !peer.closing {
+            peer.closing = true;
+            peer.downloading = false;
+            tell(uploading);
+        } else {
+            self.close(id);
+        }
+    }
+
+    fn close(&mut self, id: PeerId) {
+        self.forget(id);
+        self.actions.push_back(Action::Close { peer: id });
+    }
+}

@@ -1,0 +1,232 @@
+//! The requests in flight to one peer: which answer belongs to which, and when a peer is too slow.
+//!
+//! ```text
+//!            answer arrives               stored
+//!   Waiting ───────────────────▶ storing ─────────▶ gone
+//!      │                            ▲
+//!      │ twice the usual time       │ the answer comes after all
+//!      └──────────▶ Slow ───────────┘
+//! ```
+//!
+//! A block is *reserved* while a request for it is `Waiting`: nobody else is asked. A `Slow` request has given up its
+//! reservation, so another peer may be asked, and its own peer gets no new requests until it answers something.
+
+use alloc::collections::{BTreeSet, VecDeque};
+use core::time::Duration;
+
+use crate::WishId;
+
+/// The requests in flight to one peer.
+#[derive(Debug, Default)]
+pub(crate) struct Flight {
+    /// Unanswered, oldest first.
+    asked: VecDeque<Asked>,
+    /// Answered by Data with this index, which the owner is storing.
+    storing: VecDeque<(u64, Asked)>,
+    /// The blocks of the `Slow` ones: in flight here, but reserved no more.
+    slow: BTreeSet<u64>,
+    /// Requests that we gave up; if they are answered all the same, the answers are no strays.
+    forgotten: BTreeSet<(u64, bool)>,
+    /// The last time an answer came, or a satisfied request was put aside.
+    progress: Duration,
+    /// How long answers usually take.
+    usual: Option<Duration>,
+    stalled: bool,
+}
+
+/// One request.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) block: u64,
+    pub(crate) kind: Kind,
+    pub(crate) wish: Option<WishId>,
+    pub(crate) sent: Duration,
+    pub(crate) state: State,
+}
+
+/// What was asked for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The block and its proof.
+    Value,
+    /// The proof alone.
+    Hash,
+    /// The proof of whichever block holds this byte.
+    Seek {
+        /// Never zero.
+        bytes: u64,
+    },
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Waiting,
+    Slow,
+}
+
+impl Flight {
+    pub(crate) fn push(&mut self, asked: Asked) {
+        if self.asked.is_empty() {
+            self.progress = asked.sent;
+        }
+        self.forgotten.remove(&(asked.block, asked.wants_value()));
+        self.asked.push_back(asked);
+    }
+
+    /// Finds the request that an answer belongs to, and counts it as being stored from now on.
+    pub(crate) fn answer(&mut self, now: Duration, index: u64, has_value: bool) -> Option<Asked> {
+        let exact = |asked: &Asked| asked.block == index && asked.wants_value() == has_value;
+        let seek = |asked: &Asked| !has_value && matches!(asked.kind, Kind::Seek { .. });
+        let position = self
+            .asked
+            .iter()
+            .position(exact)
+            .or_else(|| self.asked.iter().position(seek))?;
+        let asked = self.asked.remove(position)?;
+        self.slow.remove(&asked.block);
+        self.storing.push_back((index, asked));
+        let took = now.saturating_sub(asked.sent);
+        self.usual = Some(match self.usual {
+            None => took,
+            Some(usual) => (usual * 7 + took) / 8,
+        });
+        self.progress = now;
+        self.stalled = false;
+        Some(asked)
+    }
+
+    /// Takes out the request whose answer is stored now.
+    pub(crate) fn stored(&mut self, index: u64, has_value: bool) -> Option<Asked> {
+        let done =
+            |(answer, asked): &(u64, Asked)| *answer == index && asked.wants_value() == has_value;
+        let position = self.storing.iter().position(done)?;
+        self.storing.remove(position).map(|(_, asked)| asked)
+    }
+
+    /// Takes out every unanswered request that `lost` picks. Answers that come all the same are expected.
+    pub(crate) fn forget(
+        &mut self,
+        mut lost: impl FnMut(&Asked) -> bool,
+        mut each: impl FnMut(Asked),
+    ) {
+        let Flight {
+            forgotten, slow, ..
+        } = self;
+        self.asked.retain(|asked| {
+            if !lost(asked) {
+                return true;
+            }
+            slow.remove(&asked.block);
+            forgotten.insert((asked.block, asked.wants_value()));
+            each(*asked);
+            false
+        });
+        while forgotten.len() > MAX_FORGOTTEN {
+            forgotten.pop_first();
+        }
+    }
+
+    /// Whether an unexpected answer is one to a request that we gave up. It is borne once.
+    pub(crate) fn was_forgotten(&mut self, index: u64, has_value: bool) -> bool {
+        self.forgotten.remove(&(index, has_value))
+    }
+
+    /// Marks the requests that wait for longer than usual, and passes each of them on.
+    pub(crate) fn mark_slow(
+        &mut self,
+        now: Duration,
+        retry_after: Duration,
+        mut each: impl FnMut(&Asked),
+    ) {
+        let patience = self.patience(retry_after);
+        if now < self.progress + patience {
+            return;
+        }
+        for asked in &mut self.asked {
+            if asked.state == State::Waiting && asked.sent + patience <= now {
+                asked.state = State::Slow;
+                self.slow.insert(asked.block);
+                self.stalled = true;
+                each(asked);
+            }
+        }
+    }
+
+    /// Notes that the oldest request was satisfied otherwise: the peer isn't to blame and its time starts again.
+    pub(crate) fn restart(&mut self, now: Duration) {
+        self.progress = now;
+    }
+
+    /// The oldest unanswered request, if the peer has answered nothing for `timeout` since it was sent.
+    pub(crate) fn overdue(&self, now: Duration, timeout: Duration) -> Option<Asked> {
+        let oldest = self.asked.front()?;
+        (self.progress.max(oldest.sent) + timeout <= now).then_some(*oldest)
+    }
+
+    /// When something becomes slow or overdue.
+    pub(crate) fn deadline(
+        &self,
+        retry_after: Duration,
+        timeout: Option<Duration>,
+    ) -> Option<Duration> {
+        let from = |asked: &Asked| self.progress.max(asked.sent);
+        let slow = self
+            .asked
+            .iter()
+            .find(|asked| asked.state == State::Waiting)
+            .map(|asked| from(asked) + self.patience(retry_after));
+        let overdue = timeout.and_then(|timeout| Some(from(self.asked.front()?) + timeout));
+        slow.into_iter().chain(overdue).min()
+    }
+
+    /// How many more requests may be sent, with a window of so many.
+    pub(crate) fn room(&self, window: usize) -> usize {
+        let window = if self.stalled { 1 } else { window };
+        window.saturating_sub(self.len())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.asked.len() + self.storing.len()
+    }
+
+    /// The requests whose answers are being stored, with the indexes of these.
+    pub(crate) fn storing(&self) -> impl Iterator<Item = (u64, &Asked)> {
+        self.storing.iter().map(|(answer, asked)| (*answer, asked))
+    }
+
+    /// The unanswered requests.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Asked> {
+        self.asked.iter()
+    }
+
+    /// Whether this peer was asked for a block so long ago that others may be asked.
+    pub(crate) fn is_slow(&self, block: u64) -> bool {
+        self.slow.contains(&block)
+    }
+
+    /// How long answers usually take, once there was one.
+    pub(crate) fn usual(&self) -> Option<Duration> {
+        self.usual
+    }
+
+    fn patience(&self, retry_after: Duration) -> Duration {
+        self.usual.map_or(retry_after, |usual| {
+            (usual * 2).clamp(MIN_PATIENCE, MAX_PATIENCE)
+        })
+    }
+}
+
+impl Asked {
+    pub(crate) fn wants_value(&self) -> bool {
+        self.kind == Kind::Value
+    }
+}
+
+/// Twice as many as may be in flight. Answers to what is forgotten beyond that count as strays.
+const MAX_FORGOTTEN: usize = 2048;
+
+/// A pause that is no reason to ask somebody else, however quickly a peer answered before.
+const MIN_PATIENCE: Duration = Duration::from_millis(250);
+
+/// A pause that is a reason, however slowly a peer answered before.
+const MAX_PATIENCE: Duration = Duration::from_secs(10);

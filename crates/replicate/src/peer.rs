@@ -1,0 +1,118 @@
+//! What is known about one peer and agreed with it.
+
+use core::time::Duration;
+
+use bitfield::RangeSet;
+
+use crate::{
+    Config, PeerConfig,
+    answers::Answers,
+    claims::Claims,
+    config::{MAX_BLOCKS, MAX_REQUESTS},
+    flight::Flight,
+    serving::Serving,
+    wants::Wants,
+};
+
+/// The state of one channel.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) live: bool,
+    /// How many requests may be in flight.
+    pub(crate) window: usize,
+    /// We want to know what the peer stored.
+    pub(crate) wants_acks: bool,
+
+    /// Whether we still fetch from this peer, and whether we did when it came.
+    pub(crate) downloading: bool,
+    pub(crate) downloaded_at_first: bool,
+    /// We have told the peer that we are done fetching.
+    pub(crate) closing: bool,
+
+    pub(crate) remote_uploading: bool,
+    pub(crate) remote_downloading: bool,
+    /// The peer wants to know what we stored.
+    pub(crate) remote_wants_acks: bool,
+    /// The peer has sent a Want, so it is told what is new.
+    pub(crate) remote_listens: bool,
+    /// A Have came: what the peer claims to have means something.
+    pub(crate) heard: bool,
+
+    pub(crate) claims: Claims,
+    pub(crate) wants: Wants,
+    pub(crate) flight: Flight,
+    pub(crate) answers: Answers,
+    pub(crate) serving: Serving,
+    /// Blocks to announce.
+    pub(crate) news: RangeSet,
+    pub(crate) strays: u32,
+    /// Where to go on in a range that is fetched in random order, and how far before jumping elsewhere.
+    pub(crate) cursor: u64,
+    pub(crate) stretch: u64,
+    /// Nothing was found to ask for when the replicator's epoch was this.
+    pub(crate) idle_at: Option<u64>,
+}
+
+/// What a replicator knows about a peer. See [`Replicator::peers`](crate::Replicator::peers).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerStatus {
+    /// The length that the peer claims, in blocks. Nothing is proven by it.
+    pub remote_length: u64,
+    /// Whether the peer says that it answers requests.
+    pub remote_uploading: bool,
+    /// Whether the peer says that it sends requests.
+    pub remote_downloading: bool,
+    /// Requests of ours that are unanswered or whose answer is being stored.
+    pub requested: usize,
+    /// Requests of the peer that are unanswered.
+    pub serving: usize,
+    /// How long the peer usually takes to answer, once it did.
+    pub usual_delay: Option<Duration>,
+}
+
+impl Peer {
+    pub(crate) fn new(now: Duration, config: &Config, peer: &PeerConfig) -> Self {
+        let limits = &config.limits;
+        let window = peer.max_requests.unwrap_or(config.max_requests);
+        Peer {
+            live: peer.live,
+            window: window.clamp(1, MAX_REQUESTS),
+            wants_acks: peer.ack,
+            downloading: config.downloading,
+            downloaded_at_first: config.downloading,
+            closing: false,
+            remote_uploading: true,
+            remote_downloading: true,
+            remote_wants_acks: false,
+            remote_listens: false,
+            heard: false,
+            claims: Claims::new(limits.runs, limits.max_length.min(MAX_BLOCKS)),
+            wants: Wants::new(),
+            flight: Flight::default(),
+            answers: Answers::new(now, limits.wants, limits.want_bytes),
+            serving: Serving::default(),
+            news: RangeSet::new(),
+            strays: 0,
+            cursor: 0,
+            stretch: 0,
+            idle_at: None,
+        }
+    }
+
+    /// Whether requests and Wants make sense.
+    pub(crate) fn delivers(&self) -> bool {
+        self.downloading && self.remote_uploading
+    }
+
+    pub(crate) fn status(&self) -> PeerStatus {
+        PeerStatus {
+            remote_length: self.claims.length(),
+            remote_uploading: self.remote_uploading,
+            remote_downloading: self.remote_downloading,
+            requested: self.flight.len(),
+            serving: self.serving.len(),
+            usual_delay: self.flight.usual(),
+        }
+    }
+}

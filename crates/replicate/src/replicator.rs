@@ -1,0 +1,396 @@
+//! The machine: what arrives and what is wished goes in, actions come out.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    vec::Vec,
+};
+use core::time::Duration;
+
+use wire::{Message, Options, Request, Status, Unhave};
+
+use crate::{
+    Action, Config, Error, Local, PeerConfig, PeerId, PeerStatus, Wish, WishId,
+    choose::{Chooser, Everything, Traffic},
+    flight::{Asked, Kind, State},
+    peer::Peer,
+    rng::Rng,
+    wishes::Wishes,
+};
+
+/// One feed among its peers: who asks whom for what.
+///
+/// After every call the owner drains [`poll_action`](Self::poll_action) and looks at [`poll_timeout`](Self::poll_timeout).
+/// `now` counts from a start that the owner chose and never goes back. `local` is the feed as it is stored at that moment.
+///
+/// ```
+/// use core::{ops::Range, time::Duration};
+/// use hypercore_replicate::{Action, Config, Local, PeerConfig, PeerId, Replicator};
+/// use wire::{Have, Message};
+///
+/// /// A feed of which nothing is known yet.
+/// struct Nothing;
+///
+/// impl Local for Nothing {
+///     fn length(&self) -> u64 { 0 }
+///     fn has(&self, _: u64) -> bool { false }
+///     fn has_all(&self, blocks: Range<u64>) -> bool { blocks.is_empty() }
+///     fn next_missing(&self, from: u64) -> u64 { from }
+///     fn has_node_of(&self, _: u64) -> bool { false }
+///     fn digest(&self, _: u64) -> u64 { 0 }
+///     fn have_bits(&self, _: u64, out: &mut [u8]) { out.fill(0) }
+/// }
+///
+/// let mut replicator = Replicator::new(Config::default());
+/// let (now, peer) = (Duration::ZERO, PeerId(1));
+/// replicator.add_peer(now, peer, PeerConfig::default(), &Nothing);
+/// let Some(Action::Send { message: Message::Want(_), .. }) = replicator.poll_action() else {
+///     panic!("the peer is asked what it has");
+/// };
+///
+/// let have = Have { start: 0, length: None, bitfield: None, ack: None };
+/// replicator.handle_message(now, peer, Message::Have(have), &Nothing);
+/// let Some(Action::Send { message: Message::Request(request), .. }) = replicator.poll_action() else {
+///     panic!("what it has is fetched");
+/// };
+/// assert_eq!(request.index, 0);
+/// ```
+#[derive(Debug)]
+pub struct Replicator {
+    pub(crate) config: Config,
+    pub(crate) peers: BTreeMap<PeerId, Peer>,
+    pub(crate) wishes: Wishes,
+    pub(crate) traffic: Traffic,
+    /// Unless the feed is sparse.
+    pub(crate) everything: Option<Everything>,
+    pub(crate) actions: VecDeque<Action>,
+    /// Peers with something to announce.
+    pub(crate) newsy: BTreeSet<PeerId>,
+    rng: Rng,
+    /// Counts what can make a block worth asking for that wasn't before.
+    pub(crate) epoch: u64,
+}
+
+impl Replicator {
+    /// A feed without peers and wishes.
+    pub fn new(config: Config) -> Self {
+        Replicator {
+            peers: BTreeMap::new(),
+            wishes: Wishes::default(),
+            traffic: Traffic::default(),
+            everything: (!config.sparse).then(Everything::new),
+            actions: VecDeque::new(),
+            newsy: BTreeSet::new(),
+            rng: Rng::new(config.seed),
+            epoch: 0,
+            config,
+        }
+    }
+
+    /// Both sides have opened the feed on a channel: greets the peer and asks what it has.
+    pub fn add_peer(&mut self, now: Duration, id: PeerId, config: PeerConfig, local: &dyn Local) {
+        self.remove_peer(now, id, local);
+        self.peers.insert(id, Peer::new(now, &self.config, &config));
+        if config.ack || !config.extensions.is_empty() {
+            let options = Options {
+                extensions: config.extensions,
+                ack: Some(config.ack),
+            };
+            self.send(id, Message::Options(options));
+        }
+        if !self.config.uploading || !self.config.downloading {
+            self.send_status(id);
+        }
+        self.update_peer(now, id, local);
+    }
+
+    /// The channel is closed or the connection gone. What the peer was asked for is asked elsewhere.
+    pub fn remove_peer(&mut self, now: Duration, id: PeerId, local: &dyn Local) {
+        if self.forget(id) {
+            self.update(now, local);
+        }
+    }
+
+    /// A request that was handed out by [`Action::Serve`] has its answer. `found` tells that its byte was found and the
+    /// proof of that block sent, so other requests for the same byte need no answer.
+    pub fn handle_served(&mut self, id: PeerId, request: &Request, found: bool) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.serving.served(request, found);
+            self.serve(id);
+        }
+    }
+
+    /// A request for this block that was handed out by [`Action::Serve`] can't be answered. The peer is told.
+    pub fn handle_unserved(&mut self, id: PeerId, block: u64) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.serving.unserved(block);
+            self.send(id, Message::Unhave(lacking(block)));
+            self.serve(id);
+        }
+    }
+
+    /// Wishes for something. If it is here already, the wish resolves at once.
+    pub fn want(&mut self, now: Duration, wish: impl Into<Wish>, local: &dyn Local) -> WishId {
+        let id = self.wishes.add(wish.into(), local, &mut self.actions);
+        self.epoch += 1;
+        self.update(now, local);
+        id
+    }
+
+    /// Withdraws a wish; it won't resolve. Requests that serve nobody else are taken back.
+    pub fn cancel(&mut self, now: Duration, id: WishId, local: &dyn Local) {
+        self.wishes.remove(id);
+        let Replicator {
+            peers,
+            wishes,
+            traffic,
+            everything,
+            actions,
+            ..
+        } = self;
+        let unwanted = |asked: &Asked| match asked.kind {
+            Kind::Hash | Kind::Seek { .. } => asked.wish == Some(id),
+            Kind::Value => {
+                let fetched = |all: &Everything| !all.cleared.contains(asked.block);
+                !wishes.include(asked.block) && !everything.as_ref().is_some_and(fetched)
+            }
+        };
+        for (&peer_id, peer) in peers {
+            peer.flight.forget(unwanted, |asked| {
+                if asked.state == State::Waiting {
+                    traffic.release(asked.block);
+                }
+                actions.push_back(Action::Send {
+                    peer: peer_id,
+                    message: Message::Cancel(take_back(&asked)),
+                });
+            });
+        }
+        self.epoch += 1;
+        self.update(now, local);
+    }
+
+    /// Starts or stops answering requests; all peers are told.
+    pub fn set_uploading(&mut self, now: Duration, uploading: bool, local: &dyn Local) {
+        if self.config.uploading == uploading {
+            return;
+        }
+        self.config.uploading = uploading;
+        if !uploading {
+            for peer in self.peers.values_mut() {
+                peer.serving.clear();
+                peer.news.clear();
+            }
+        }
+        self.send_status_to_all();
+        self.update(now, local);
+    }
+
+    /// Starts or stops fetching; all peers are told. Requests under way go on.
+    pub fn set_downloading(&mut self, now: Duration, downloading: bool, local: &dyn Local) {
+        if self.config.downloading == downloading {
+            return;
+        }
+        self.config.downloading = downloading;
+        for peer in self.peers.values_mut().filter(|peer| !peer.closing) {
+            peer.downloading = downloading;
+            peer.idle_at = None;
+        }
+        self.send_status_to_all();
+        self.update(now, local);
+    }
+
+    /// What is to be done next.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        if self.actions.is_empty() {
+            self.announce();
+        }
+        self.actions.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let config = &self.config;
+        let deadlines = self.peers.values().flat_map(|peer| {
+            let flight = peer
+                .flight
+                .deadline(config.retry_after, config.request_timeout);
+            [flight, peer.answers.deadline()]
+        });
+        deadlines.flatten().min()
+    }
+
+    /// Whether more messages of a peer should be read. False while many of its requests wait for answers.
+    pub fn wants_input(&self, id: PeerId) -> bool {
+        self.peers
+            .get(&id)
+            .is_none_or(|peer| peer.serving.len() < self.config.limits.requests)
+    }
+
+    /// All peers.
+    pub fn peers(&self) -> impl Iterator<Item = (PeerId, PeerStatus)> {
+        self.peers.iter().map(|(id, peer)| (*id, peer.status()))
+    }
+
+    /// The length that a peer claims, in blocks.
+    pub fn peer_length(&self, id: PeerId) -> Option<u64> {
+        self.peers.get(&id).map(|peer| peer.claims.length())
+    }
+
+    /// The highest length that any peer claims, in blocks. Nothing is proven by it.
+    pub fn remote_length(&self) -> u64 {
+        let lengths = self.peers.values().map(|peer| peer.claims.length());
+        lengths.max().unwrap_or(0)
+    }
+
+    /// Whether some peer that delivers claims to have a block.
+    pub fn is_claimed(&self, block: u64) -> bool {
+        let mut peers = self.peers.values().filter(|peer| peer.delivers());
+        peers.any(|peer| peer.claims.contains(block))
+    }
+
+    /// Whether some peer still owes us an answer about what it has.
+    pub fn is_asking(&self) -> bool {
+        self.peers.values().any(|peer| peer.wants.are_outstanding())
+    }
+
+    /// Fills the windows of all peers, then ends with those that have nothing left.
+    pub(crate) fn update(&mut self, now: Duration, local: &dyn Local) {
+        // Not always the same peer first, else it would get all the single blocks.
+        let start = self.rng.below(self.peers.len() as u64) as usize;
+        let ids: Vec<PeerId> = self.peers.keys().copied().collect();
+        let (head, tail) = ids.split_at(start.min(ids.len()));
+        for id in tail.iter().chain(head) {
+            self.fill(now, *id, local);
+        }
+        self.finish_complete(local);
+    }
+
+    /// The same if only this peer can have something new for us.
+    pub(crate) fn update_peer(&mut self, now: Duration, id: PeerId, local: &dyn Local) {
+        self.fill(now, id, local);
+        self.finish_complete(local);
+    }
+
+    fn fill(&mut self, now: Duration, id: PeerId, local: &dyn Local) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        if !peer.delivers() {
+            return;
+        }
+        let mut chooser = Chooser {
+            now,
+            local,
+            wishes: &mut self.wishes,
+            traffic: &mut self.traffic,
+            everything: self.everything.as_ref(),
+            rng: &mut self.rng,
+            actions: &mut self.actions,
+        };
+        if peer.idle_at != Some(self.epoch) && chooser.fill(id, peer) {
+            peer.idle_at = Some(self.epoch);
+        }
+        chooser.want(id, peer);
+    }
+
+    /// Forgets a peer and lifts its reservations. Says whether it was there.
+    pub(crate) fn forget(&mut self, id: PeerId) -> bool {
+        let Some(peer) = self.peers.remove(&id) else {
+            return false;
+        };
+        for asked in peer.flight.iter() {
+            if asked.state == State::Waiting {
+                self.traffic.release(asked.block);
+            }
+            if let Some(wish) = asked.wish {
+                self.wishes.unask(wish);
+            }
+        }
+        for (block, asked) in peer.flight.storing() {
+            self.traffic.stored(block, asked.wants_value());
+            if let Some(wish) = asked.wish {
+                self.wishes.unask(wish);
+            }
+        }
+        self.epoch += 1;
+        true
+    }
+
+    pub(crate) fn disconnect(
+        &mut self,
+        now: Duration,
+        id: PeerId,
+        error: Error,
+        local: &dyn Local,
+    ) {
+        self.forget(id);
+        self.actions
+            .push_back(Action::Disconnect { peer: id, error });
+        self.update(now, local);
+    }
+
+    /// Hands out as many requests of a peer as the owner should work on.
+    pub(crate) fn serve(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        while let Some(request) = peer.serving.next(&self.config.limits) {
+            self.actions.push_back(Action::Serve { peer: id, request });
+        }
+    }
+
+    /// Answers Wants of a peer as far as its budget goes.
+    pub(crate) fn answer_wants(&mut self, now: Duration, id: PeerId, local: &dyn Local) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        while let Some(have) = peer.answers.next(now, local) {
+            self.actions.push_back(Action::Send {
+                peer: id,
+                message: Message::Have(have),
+            });
+        }
+    }
+
+    pub(crate) fn send(&mut self, peer: PeerId, message: Message) {
+        self.actions.push_back(Action::Send { peer, message });
+    }
+
+    fn send_status(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get(&id) else {
+            return;
+        };
+        let status = Status {
+            uploading: Some(self.config.uploading),
+            downloading: Some(peer.downloading),
+        };
+        self.send(id, Message::Status(status));
+    }
+
+    fn send_status_to_all(&mut self) {
+        let ids: Vec<PeerId> = self.peers.keys().copied().collect();
+        for id in ids {
+            self.send_status(id);
+        }
+    }
+}
+
+/// "I don't have this block", as JavaScript writes it.
+pub(crate) fn lacking(block: u64) -> Unhave {
+    Unhave {
+        start: block,
+        length: None,
+    }
+}
+
+fn take_back(asked: &Asked) -> wire::Cancel {
+    let bytes = match asked.kind {
+        Kind::Seek { bytes } => bytes,
+        Kind::Value | Kind::Hash => 0,
+    };
+    wire::Cancel {
+        index: asked.block,
+        bytes: Some(bytes),
+        hash: Some(asked.kind != Kind::Value),
+    }
+}

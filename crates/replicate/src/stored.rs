@@ -1,0 +1,137 @@
+//! What becomes stored here, or stops being so: wishes come true and the peers that listen are told.
+
+use core::{ops::Range, time::Duration};
+
+use wire::{Have, Message, Unhave};
+
+use crate::{Action, Local, PeerId, Replicator};
+
+impl Replicator {
+    /// Blocks were appended here and are stored.
+    pub fn handle_appended(&mut self, now: Duration, blocks: Range<u64>, local: &dyn Local) {
+        self.handle_new(None, blocks, local);
+        self.update(now, local);
+    }
+
+    /// An answer that was handed out by [`Action::Store`] is stored.
+    pub fn handle_stored(
+        &mut self,
+        now: Duration,
+        id: PeerId,
+        block: u64,
+        has_value: bool,
+        local: &dyn Local,
+    ) {
+        self.traffic.stored(block, has_value);
+        let mut wish = None;
+        if let Some(peer) = self.peers.get_mut(&id) {
+            wish = peer
+                .flight
+                .stored(block, has_value)
+                .and_then(|asked| asked.wish);
+            peer.idle_at = None;
+            if peer.remote_wants_acks {
+                self.send(id, Message::Have(acknowledgement(block)));
+            }
+        }
+        if has_value {
+            self.handle_new(Some(id), block..block.saturating_add(1), local);
+        } else {
+            // The hash kept the block itself from being asked for.
+            self.epoch += 1;
+            self.wishes.grown(local.length(), &mut self.actions);
+        }
+        if let Some(wish) = wish {
+            self.wishes.answered(wish, &mut self.actions);
+        }
+        self.update(now, local);
+    }
+
+    /// An answer that was handed out by [`Action::Store`] doesn't verify. The peer is forgotten: the owner, who knows the
+    /// reason, ends its connection.
+    pub fn handle_refused(&mut self, now: Duration, id: PeerId, _block: u64, local: &dyn Local) {
+        self.remove_peer(now, id, local);
+    }
+
+    /// Blocks were removed from storage. Peers are told, and the blocks are not fetched again unless somebody wishes.
+    pub fn handle_cleared(&mut self, now: Duration, blocks: Range<u64>, local: &dyn Local) {
+        if blocks.is_empty() {
+            return;
+        }
+        if let Some(everything) = &mut self.everything {
+            everything.cleared.insert(blocks.clone());
+        }
+        self.epoch += 1;
+        let unhave = Unhave {
+            start: blocks.start,
+            length: Some(blocks.end - blocks.start),
+        };
+        for (&id, peer) in &mut self.peers {
+            peer.news.remove(blocks.clone());
+            if peer.remote_listens && self.config.uploading {
+                self.actions.push_back(Action::Send {
+                    peer: id,
+                    message: Message::Unhave(unhave),
+                });
+            }
+        }
+        self.update(now, local);
+    }
+
+    /// Turns the news for one peer into messages.
+    pub(crate) fn announce(&mut self) {
+        // News are collected while other work goes on, so blocks in a row become one message.
+        while let Some(id) = self.newsy.pop_first() {
+            let Some(peer) = self.peers.get_mut(&id).filter(|peer| !peer.news.is_empty()) else {
+                continue;
+            };
+            let sends = peer.news.iter().map(|blocks| Action::Send {
+                peer: id,
+                message: Message::Have(announcement(blocks)),
+            });
+            self.actions.extend(sends);
+            peer.news.clear();
+            return;
+        }
+    }
+
+    /// Blocks are stored that weren't before: announces them and resolves wishes.
+    fn handle_new(&mut self, source: Option<PeerId>, blocks: Range<u64>, local: &dyn Local) {
+        if let Some(everything) = &mut self.everything {
+            everything.cleared.remove(blocks.clone());
+        }
+        if self.config.uploading {
+            for (&id, peer) in &mut self.peers {
+                // Who has the block needn't be told; JavaScript tells everybody but the source.
+                let single = blocks.end - blocks.start == 1;
+                let knows = single && peer.claims.contains(blocks.start);
+                if peer.remote_listens && source != Some(id) && !knows {
+                    peer.news.insert(blocks.clone());
+                    self.newsy.insert(id);
+                }
+            }
+        }
+        self.wishes.stored(blocks, local, &mut self.actions);
+        self.wishes.grown(local.length(), &mut self.actions);
+    }
+}
+
+/// News of stored blocks. JavaScript leaves out a length of one.
+fn announcement(blocks: Range<u64>) -> Have {
+    let length = blocks.end - blocks.start;
+    Have {
+        start: blocks.start,
+        length: (length > 1).then_some(length),
+        bitfield: None,
+        ack: None,
+    }
+}
+
+fn acknowledgement(block: u64) -> Have {
+    Have {
+        start: block,
+        length: Some(1),
+        bitfield: None,
+        ack: Some(true),
+    }
+}

@@ -1,0 +1,144 @@
+//! Which windows of a peer's blocks we have asked about.
+//!
+//! The blocks of a feed are cut into windows of 2^20. A peer tells us about a window, now and from then on, once it got a
+//! Want for it:
+//!
+//! ```text
+//!   Want { start: 0, length: 2^20 }      ─▶
+//!                                       ◀─  Have { start: last block }      (the first time)
+//!                                       ◀─  Have { start: 0, length: 2^20, bitfield }
+//! ```
+
+use core::ops::Range;
+
+use bitfield::RangeSet;
+
+use crate::config::WINDOW;
+
+/// The Wants sent to one peer.
+#[derive(Debug)]
+pub(crate) struct Wants {
+    /// Window numbers.
+    sent: RangeSet,
+    outstanding: usize,
+    /// How many more bitfields are looked at that answer no Want: old peers send one.
+    unasked: usize,
+    /// How often a peer stopped uploading.
+    forgotten: usize,
+    /// An old peer, which announces everything by itself and knows no Want.
+    never: bool,
+}
+
+impl Wants {
+    pub(crate) fn new() -> Self {
+        Wants {
+            sent: RangeSet::new(),
+            outstanding: 0,
+            unasked: UNASKED,
+            forgotten: 0,
+            never: false,
+        }
+    }
+
+    /// Takes the first window of these blocks that was not asked about, if another Want may be sent.
+    pub(crate) fn take(&mut self, blocks: Range<u64>) -> Option<u64> {
+        if self.never || self.outstanding >= MAX_OUTSTANDING || blocks.is_empty() {
+            return None;
+        }
+        let window = self.sent.next_out(blocks.start / WINDOW);
+        if window > (blocks.end - 1) / WINDOW {
+            return None;
+        }
+        self.sent.insert(window..window + 1);
+        self.outstanding += 1;
+        Some(window * WINDOW)
+    }
+
+    /// A Have of so many blocks came: if that is a whole window, it answers a Want. Says whether a bitfield in it is to
+    /// be looked at.
+    pub(crate) fn answer(&mut self, length: u64) -> bool {
+        let counter = if length == WINDOW && self.outstanding > 0 {
+            &mut self.outstanding
+        } else {
+            &mut self.unasked
+        };
+        let expected = *counter > 0;
+        *counter = counter.saturating_sub(1);
+        expected
+    }
+
+    /// Never sends another Want.
+    pub(crate) fn stop(&mut self) {
+        self.never = true;
+    }
+
+    /// The peer doesn't upload any more, so it will have to be asked again if it resumes, unless it makes a habit of that.
+    pub(crate) fn forget(&mut self) {
+        self.sent.clear();
+        self.outstanding = 0;
+        self.forgotten += 1;
+        self.never |= self.forgotten > MAX_FORGOTTEN;
+    }
+
+    /// Whether an answer to a Want is still to come.
+    pub(crate) fn are_outstanding(&self) -> bool {
+        self.outstanding > 0
+    }
+}
+
+/// What JavaScript keeps to as well.
+const MAX_OUTSTANDING: usize = 16;
+
+const UNASKED: usize = 16;
+
+/// An honest peer doesn't change its mind more often. Each time costs us the answers to all Wants.
+const MAX_FORGOTTEN: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::{WINDOW, Wants};
+
+    #[test]
+    fn asks_about_each_window_once() {
+        let mut wants = Wants::new();
+        assert_eq!(wants.take(0..1), Some(0));
+        assert_eq!(wants.take(0..WINDOW), None);
+        assert_eq!(wants.take(0..WINDOW + 1), Some(WINDOW));
+        assert_eq!(wants.take(5 * WINDOW + 7..5 * WINDOW + 8), Some(5 * WINDOW));
+        assert_eq!(wants.take(3..3), None);
+        wants.forget();
+        assert_eq!(wants.take(0..1), Some(0));
+    }
+
+    #[test]
+    fn stops_at_sixteen_unanswered() {
+        let mut wants = Wants::new();
+        let taken = (0..40)
+            .filter(|_| wants.take(0..100 * WINDOW).is_some())
+            .count();
+        assert_eq!(taken, 16);
+        assert!(wants.answer(WINDOW));
+        assert_eq!(wants.take(0..100 * WINDOW), Some(16 * WINDOW));
+        assert_eq!(wants.take(0..100 * WINDOW), None);
+    }
+
+    #[test]
+    fn looks_at_few_bitfields_that_nobody_asked_for() {
+        let mut wants = Wants::new();
+        wants.take(0..1);
+        let seen = (0..100).filter(|_| wants.answer(WINDOW)).count();
+        assert_eq!(seen, 17);
+        wants.take(0..WINDOW + 1);
+        assert!(!wants.answer(8192) && wants.answer(WINDOW));
+    }
+
+    #[test]
+    fn asks_no_more_after_many_changes_of_mind() {
+        let mut wants = Wants::new();
+        let asked = (0..1000).filter(|_| {
+            wants.forget();
+            wants.take(0..1).is_some()
+        });
+        assert_eq!(asked.count(), 64);
+    }
+}

@@ -1,0 +1,247 @@
+//! Not live: everything is fetched, then both sides end by themselves, in the words that JavaScript uses.
+
+use std::time::Duration;
+
+use hypercore_replicate::{Config, PeerConfig, PeerId};
+use wire::{Have, Message, Status, Want};
+
+use crate::{model::Model, world::World};
+
+const WINDOW: u64 = 1 << 20;
+
+#[test]
+fn reader_and_writer_end_in_the_words_of_javascript() {
+    for length in [0, 1, 5, 1000] {
+        for swapped in [false, true] {
+            let mut world = World::new(length);
+            let (writer, reader) = (world.writer(length), world.reader());
+            let link = match swapped {
+                false => world.join(writer, reader, false),
+                true => world.join(reader, writer, false),
+            };
+            world.settle();
+
+            assert_eq!(world.nodes[reader].feed.blocks, Model::full(length).blocks);
+            assert_eq!(world.nodes[reader].requested, length);
+            assert_eq!(world.links[link].closed, [true, true]);
+            assert!(world.links[link].error.is_none());
+            let said = phrases(&world.said(link, reader));
+            assert_eq!(said, ["want 0", "status up", "close"], "{length} {swapped}");
+            let said = phrases(&world.said(link, writer));
+            let mut expected = vec!["status up", "picture", "status", "close"];
+            if length > 0 {
+                expected.insert(1, "tip");
+            }
+            assert_eq!(said, expected, "{length} {swapped}");
+        }
+    }
+}
+
+#[test]
+fn complete_readers_end_at_once() {
+    let mut world = World::new(1);
+    let a = world.add(Config::default(), Model::full(20));
+    let b = world.add(Config::default(), Model::full(20));
+    let link = world.join(a, b, false);
+    world.settle();
+    assert_eq!(world.links[link].closed, [true, true]);
+    assert_eq!(world.nodes[a].requested + world.nodes[b].requested, 0);
+}
+
+#[test]
+fn empty_readers_end_at_once() {
+    let mut world = World::new(2);
+    let (a, b) = (world.reader(), world.reader());
+    let link = world.join(a, b, false);
+    world.settle();
+    assert_eq!(world.links[link].closed, [true, true]);
+}
+
+#[test]
+fn complete_reader_stays_until_the_other_has_everything() {
+    for seed in 0..10 {
+        let mut world = World::new(seed);
+        let complete = world.add(Config::default(), Model::full(300));
+        let partial = world.add(Config::default(), Model::with(200, 50..130));
+        let link = world.join(complete, partial, false);
+        world.settle();
+        assert!(world.nodes[partial].feed.is_full());
+        assert_eq!(world.nodes[partial].requested, 220);
+        assert_eq!(world.links[link].closed, [true, true]);
+    }
+}
+
+#[test]
+fn readers_complete_each_other() {
+    for seed in 0..10 {
+        let mut world = World::new(seed);
+        let left = world.add(Config::default(), Model::with(100, 0..60));
+        let right = world.add(Config::default(), Model::with(100, 40..100));
+        let link = world.join(left, right, false);
+        world.settle();
+        assert!(world.nodes[left].feed.is_full() && world.nodes[right].feed.is_full());
+        assert_eq!(world.links[link].closed, [true, true]);
+    }
+}
+
+#[test]
+fn several_sources_share_the_work_and_all_end() {
+    for seed in 0..10 {
+        let mut world = World::new(seed);
+        let reader = world.reader();
+        let mut sources = vec![world.writer(500)];
+        for _ in 0..3 {
+            sources.push(world.add(Config::default(), Model::full(500)));
+        }
+        let links: Vec<usize> = sources
+            .iter()
+            .map(|source| world.join(*source, reader, false))
+            .collect();
+        world.settle();
+        assert!(world.nodes[reader].feed.is_full());
+        // The world has checked that nothing was in flight twice; so nothing came twice.
+        assert_eq!(world.nodes[reader].requested, 500);
+        for link in links {
+            assert_eq!(world.links[link].closed, [true, true]);
+            let asked = world.said(link, reader);
+            let asked = asked.iter().filter(|m| matches!(m, Message::Request(_)));
+            assert!(asked.count() > 16, "each source delivers something");
+        }
+    }
+}
+
+#[test]
+fn lying_about_the_length_keeps_nobody_else() {
+    let mut world = World::new(3);
+    let (writer, reader) = (world.writer(50), world.reader());
+    let honest = world.join(writer, reader, false);
+    // A peer that claims far more than there is, driven by hand.
+    world.tell(reader, |node, now| {
+        let liar = PeerId(99);
+        node.replicator
+            .add_peer(now, liar, PeerConfig::default(), &node.feed);
+        let have = Have {
+            start: 1000,
+            length: Some(1 << 40),
+            bitfield: None,
+            ack: None,
+        };
+        node.replicator
+            .handle_message(now, liar, Message::Have(have), &node.feed);
+        // What it is asked for goes nowhere.
+        while node.replicator.poll_action().is_some() {}
+    });
+    world.settle();
+    assert!(world.nodes[reader].feed.is_full());
+    assert_eq!(world.links[honest].closed, [true, true]);
+}
+
+#[test]
+fn live_peers_stay() {
+    let mut world = World::new(4);
+    let (writer, reader) = (world.writer(5), world.reader());
+    let link = world.join(writer, reader, true);
+    world.run_until(Duration::from_secs(100));
+    assert!(world.nodes[reader].feed.is_full());
+    assert_eq!(world.links[link].closed, [false, false]);
+}
+
+#[test]
+fn sparse_reader_ends_when_it_stops_downloading() {
+    let mut world = World::new(5);
+    let writer = world.writer(5);
+    let config = Config {
+        sparse: true,
+        ..Config::default()
+    };
+    let reader = world.add(config, Model::default());
+    let link = world.join(writer, reader, false);
+    world.want(reader, 3);
+    world.settle();
+    assert_eq!(world.nodes[reader].requested, 1);
+    assert_eq!(world.links[link].closed, [false, false]);
+    world.tell(reader, |node, now| {
+        node.replicator.set_downloading(now, false, &node.feed);
+    });
+    world.settle();
+    assert_eq!(world.links[link].closed, [true, true]);
+}
+
+#[test]
+fn reader_that_does_not_upload_ends_too() {
+    let mut world = World::new(6);
+    let writer = world.writer(30);
+    let config = Config {
+        uploading: false,
+        ..Config::default()
+    };
+    let reader = world.add(config, Model::default());
+    let link = world.join(writer, reader, false);
+    world.settle();
+    assert!(world.nodes[reader].feed.is_full());
+    assert_eq!(world.links[link].closed, [true, true]);
+}
+
+#[test]
+fn feed_of_several_windows_is_fetched_whole() {
+    // Only the blocks around the edges are there to fetch.
+    let mut source = Model::full(3 * WINDOW + 10);
+    let mut there = Model::full(3 * WINDOW + 10);
+    for edge in [WINDOW, 2 * WINDOW, 3 * WINDOW] {
+        there.blocks.remove(edge - 5..edge + 5);
+    }
+    source.hashes.clear();
+    source.hashes.insert(0..source.length);
+    let mut world = World::new(7);
+    let config = Config {
+        downloading: false,
+        ..Config::default()
+    };
+    let writer = world.add(config, source);
+    let reader = world.add(Config::default(), there);
+    let link = world.join(writer, reader, false);
+    world.settle();
+    assert!(world.nodes[reader].feed.is_full());
+    assert_eq!(world.nodes[reader].requested, 30);
+    assert_eq!(world.links[link].closed, [true, true]);
+    let said = phrases(&world.said(link, reader));
+    let wants: Vec<&str> = said
+        .iter()
+        .map(|s| s.as_str())
+        .filter(|s| s.starts_with("want"))
+        .collect();
+    assert_eq!(wants, ["want 0", "want 1", "want 2", "want 3"]);
+}
+
+/// What was said, without requests, answers and news of single blocks.
+fn phrases(messages: &[&Message]) -> Vec<String> {
+    let phrase = |message: &Message| match message {
+        Message::Want(Want { start, length }) => {
+            assert_eq!(*length, Some(WINDOW));
+            Some(format!("want {}", start / WINDOW))
+        }
+        Message::Status(Status {
+            uploading: Some(true),
+            downloading: Some(false),
+        }) => Some("status up".into()),
+        Message::Status(Status {
+            uploading: Some(false),
+            downloading: Some(false),
+        }) => Some("status".into()),
+        Message::Have(Have {
+            length: Some(WINDOW),
+            bitfield: Some(_),
+            ..
+        }) => Some("picture".into()),
+        Message::Have(Have {
+            length: None,
+            bitfield: None,
+            ack: None,
+            ..
+        }) => Some("tip".into()),
+        Message::Close(_) => Some("close".into()),
+        Message::Request(_) | Message::Data(_) => None,
+        other => panic!("unexpected {other:?}"),
+    };
+    messages.iter().filter_map(|m| phrase(m)).collect()
+}

@@ -1,0 +1,186 @@
+//! Live: what is appended travels on by itself.
+
+use std::time::Duration;
+
+use wire::{Have, Message, Unhave};
+
+use crate::{model::Model, world::World};
+
+#[test]
+fn appends_travel_through_a_middle_peer_without_time_passing() {
+    for seed in 0..10 {
+        let mut world = World::new(seed);
+        let (writer, middle, leaf) = (world.writer(3), world.reader(), world.reader());
+        world.join(writer, middle, true);
+        world.join(middle, leaf, true);
+        world.settle();
+        for count in [1, 1, 7, 40] {
+            world.append(writer, count);
+            world.settle();
+            let length = world.nodes[writer].feed.length;
+            assert_eq!(world.nodes[leaf].feed.blocks, Model::full(length).blocks);
+        }
+        assert_eq!(world.now, Duration::ZERO);
+        assert_eq!(world.nodes[middle].requested, 52);
+        assert_eq!(world.nodes[leaf].requested, 52);
+    }
+}
+
+#[test]
+fn ring_of_readers_gets_every_append_once() {
+    for seed in 0..10 {
+        let mut world = World::new(seed);
+        let writer = world.writer(0);
+        let readers: Vec<usize> = (0..4).map(|_| world.reader()).collect();
+        world.join(writer, readers[0], true);
+        world.join(writer, readers[2], true);
+        for n in 0..4 {
+            world.join(readers[n], readers[(n + 1) % 4], true);
+        }
+        world.settle();
+        for _ in 0..20 {
+            world.append(writer, 5);
+            world.settle();
+        }
+        for reader in readers {
+            assert_eq!(world.nodes[reader].feed.blocks, Model::full(100).blocks);
+            assert_eq!(world.nodes[reader].requested, 100);
+        }
+    }
+}
+
+#[test]
+fn announcements_have_the_form_of_javascript() {
+    let mut world = World::new(1);
+    let (writer, reader) = (world.writer(2), world.reader());
+    let link = world.join(writer, reader, true);
+    world.settle();
+    let before = world.said(link, writer).len();
+    world.append(writer, 1);
+    world.append(writer, 5);
+    let said = world.said(link, writer);
+    let have = |start, length| {
+        Message::Have(Have {
+            start,
+            length,
+            bitfield: None,
+            ack: None,
+        })
+    };
+    assert_eq!(said[before..], [&have(2, None), &have(3, Some(5))]);
+}
+
+#[test]
+fn nobody_is_told_what_it_sent_or_has() {
+    let mut world = World::new(2);
+    let (writer, a, b) = (world.writer(50), world.reader(), world.reader());
+    let to_a = world.join(writer, a, true);
+    world.join(writer, b, true);
+    let between = world.join(a, b, true);
+    world.settle();
+    let news =
+        |message: &&Message| matches!(message, Message::Have(have) if have.bitfield.is_none());
+    // The writer never wants anything, so it is told nothing.
+    assert_eq!(world.said(to_a, a).into_iter().filter(news).count(), 0);
+    let told = world.said(between, a).into_iter().filter(news).count();
+    assert!(told <= 50, "{told}");
+}
+
+#[test]
+fn cleared_blocks_are_taken_back_and_not_fetched_again() {
+    let mut world = World::new(3);
+    let (writer, reader, leaf) = (world.writer(20), world.reader(), world.reader());
+    world.join(writer, reader, true);
+    world.settle();
+    let link = world.join(reader, leaf, true);
+    world.settle();
+    let before = world.nodes[reader].requested;
+    world.clear(reader, 5..8);
+    world.settle();
+    assert_eq!(world.nodes[reader].requested, before);
+    let unhave = Message::Unhave(Unhave {
+        start: 5,
+        length: Some(3),
+    });
+    assert!(world.said(link, reader).contains(&&unhave));
+    // Unless somebody wishes.
+    let wish = world.want(reader, 6);
+    world.settle();
+    assert!(world.nodes[reader].resolved.contains_key(&wish));
+}
+
+#[test]
+fn switching_uploads_off_and_on_goes_on_where_it_was() {
+    let mut world = World::new(4);
+    let (writer, reader) = (world.writer(5), world.reader());
+    world.join(writer, reader, true);
+    world.settle();
+    let switch = |world: &mut World, on| {
+        world.tell(writer, |node, now| {
+            node.replicator.set_uploading(now, on, &node.feed);
+        });
+        world.settle();
+    };
+    switch(&mut world, false);
+    world.append(writer, 5);
+    world.settle();
+    assert_eq!(world.nodes[reader].feed.length, 5);
+    switch(&mut world, true);
+    assert_eq!(world.nodes[reader].feed.blocks, Model::full(10).blocks);
+}
+
+#[test]
+fn switching_downloads_off_stops_requests() {
+    let mut world = World::new(5);
+    let (writer, reader) = (world.writer(5), world.reader());
+    world.join(writer, reader, true);
+    world.settle();
+    let switch = |world: &mut World, on| {
+        world.tell(reader, |node, now| {
+            node.replicator.set_downloading(now, on, &node.feed);
+        });
+    };
+    switch(&mut world, false);
+    world.append(writer, 5);
+    world.settle();
+    assert_eq!(world.nodes[reader].requested, 5);
+    switch(&mut world, true);
+    world.settle();
+    assert_eq!(world.nodes[reader].requested, 10);
+}
+
+#[test]
+fn stored_blocks_are_acknowledged_on_request() {
+    let mut world = World::new(6);
+    let (writer, reader) = (world.writer(4), world.reader());
+    let config = hypercore_replicate::PeerConfig {
+        live: true,
+        ack: true,
+        ..Default::default()
+    };
+    world.join_with(writer, reader, config);
+    world.settle();
+    let mut acknowledged = world.nodes[writer].acknowledged.clone();
+    acknowledged.sort_unstable();
+    assert_eq!(acknowledged, [0, 1, 2, 3]);
+    assert!(world.nodes[reader].acknowledged.is_empty());
+}
+
+#[test]
+fn links_that_break_and_return_lose_nothing() {
+    for seed in 0..10 {
+        let mut world = World::new(seed);
+        let (writer, reader) = (world.writer(200), world.reader());
+        for round in 0..5 {
+            let link = world.join(writer, reader, true);
+            world.append(writer, round);
+            for _ in 0..100 {
+                world.step();
+            }
+            world.cut(link);
+        }
+        world.join(writer, reader, true);
+        world.settle();
+        assert_eq!(world.nodes[reader].feed.blocks, Model::full(210).blocks);
+    }
+}

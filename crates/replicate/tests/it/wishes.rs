@@ -1,0 +1,218 @@
+//! Single blocks, ranges, lengths and seeks.
+
+use bitfield::RangeSet;
+use hypercore_replicate::{Config, Order, Outcome, Wish};
+use wire::{Message, Request};
+
+use crate::{model::Model, world::World};
+
+fn sparse(world: &mut World) -> usize {
+    let config = Config {
+        sparse: true,
+        ..Config::default()
+    };
+    world.add(config, Model::default())
+}
+
+fn requests(world: &World, link: usize, node: usize) -> Vec<&Request> {
+    let said = world.said(link, node).into_iter();
+    said.filter_map(|message| match message {
+        Message::Request(request) => Some(request),
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn sparse_reader_fetches_only_what_is_wished_for() {
+    let mut world = World::new(0);
+    let (writer, reader) = (world.writer(3_000_000), sparse(&mut world));
+    let link = world.join(writer, reader, true);
+    let blocks = [4, 2_900_000, 1 << 20, (1 << 20) - 1];
+    let wishes = blocks.map(|block| world.want(reader, block));
+    world.settle();
+    for wish in wishes {
+        assert_eq!(world.nodes[reader].resolved[&wish], Outcome::Stored);
+    }
+    let mut asked: Vec<u64> = requests(&world, link, reader)
+        .iter()
+        .map(|r| r.index)
+        .collect();
+    asked.sort_unstable();
+    assert_eq!(asked, [4, (1 << 20) - 1, 1 << 20, 2_900_000]);
+    let again = world.want(reader, 4);
+    assert_eq!(world.nodes[reader].resolved[&again], Outcome::Stored);
+}
+
+#[test]
+fn block_beyond_the_end_is_fetched_when_it_exists() {
+    let mut world = World::new(1);
+    let (writer, reader) = (world.writer(10), sparse(&mut world));
+    world.join(writer, reader, true);
+    let wish = world.want(reader, 100);
+    world.settle();
+    assert!(world.nodes[reader].resolved.is_empty());
+    world.append(writer, 90);
+    world.settle();
+    assert!(world.nodes[reader].resolved.is_empty());
+    world.append(writer, 1);
+    world.settle();
+    assert_eq!(world.nodes[reader].resolved[&wish], Outcome::Stored);
+    assert_eq!(world.nodes[reader].requested, 1);
+}
+
+#[test]
+fn blocks_that_somebody_waits_for_go_first() {
+    let mut world = World::new(2);
+    let (writer, reader) = (world.writer(1000), world.reader());
+    let link = world.join(writer, reader, true);
+    for _ in 0..30 {
+        world.step();
+    }
+    let before = requests(&world, link, reader).len();
+    assert_eq!(world.nodes[reader].requested as usize, before);
+    let block = (0..1000).find(|block| {
+        let asked = requests(&world, link, reader);
+        asked.iter().all(|request| request.index != *block)
+    });
+    world.want(reader, block.unwrap());
+    let asked = requests(&world, link, reader);
+    assert_eq!(asked[before].index, block.unwrap(), "asked for at once");
+}
+
+#[test]
+fn every_waiting_caller_is_told() {
+    let mut world = World::new(3);
+    let (writer, reader) = (world.writer(10), sparse(&mut world));
+    let wishes = [world.want(reader, 3), world.want(reader, 3)];
+    world.join(writer, reader, true);
+    world.settle();
+    assert!(
+        wishes
+            .iter()
+            .all(|wish| world.nodes[reader].resolved.contains_key(wish))
+    );
+    assert_eq!(world.nodes[reader].requested, 1);
+}
+
+#[test]
+fn ranges_resolve_when_they_are_complete() {
+    let mut world = World::new(4);
+    let (writer, reader) = (world.writer(1000), sparse(&mut world));
+    world.join(writer, reader, true);
+    let range = world.want(reader, 100..200);
+    let set = world.want(reader, RangeSet::from_iter([5..7, 900..910]));
+    let open = world.want(reader, 995..u64::MAX);
+    let late = world.want(reader, 999..1002);
+    world.settle();
+    let resolved = &world.nodes[reader].resolved;
+    assert_eq!(resolved.len(), 2);
+    assert!(resolved.contains_key(&range) && resolved.contains_key(&set));
+    assert_eq!(world.nodes[reader].feed.blocks.count(0..1000), 100 + 12 + 5);
+    world.append(writer, 2);
+    world.settle();
+    let resolved = &world.nodes[reader].resolved;
+    assert!(resolved.contains_key(&late) && !resolved.contains_key(&open));
+}
+
+#[test]
+fn linear_ranges_are_asked_for_in_order() {
+    let mut world = World::new(5);
+    let (writer, reader) = (world.writer(300), sparse(&mut world));
+    let link = world.join(writer, reader, true);
+    world.want(
+        reader,
+        Wish::Range {
+            blocks: 10..250,
+            order: Order::Linear,
+        },
+    );
+    world.settle();
+    let asked = requests(&world, link, reader).into_iter().map(|r| r.index);
+    assert!(asked.eq(10..250));
+}
+
+#[test]
+fn longer_feed_is_found_by_a_hash() {
+    let mut world = World::new(6);
+    let (writer, reader) = (world.writer(5), sparse(&mut world));
+    let link = world.join(writer, reader, true);
+    let first = world.want(reader, Wish::Length(1));
+    world.settle();
+    assert_eq!(
+        world.nodes[reader].resolved[&first],
+        Outcome::Grown { length: 5 }
+    );
+    let second = world.want(reader, Wish::Length(7));
+    world.append(writer, 1);
+    world.settle();
+    assert!(!world.nodes[reader].resolved.contains_key(&second));
+    world.append(writer, 3);
+    world.settle();
+    assert!(world.nodes[reader].resolved.contains_key(&second));
+    let asked = requests(&world, link, reader);
+    assert_eq!(asked.len(), 2);
+    assert!(asked.iter().all(|request| request.hash()));
+    assert!(world.nodes[reader].feed.blocks.is_empty());
+}
+
+#[test]
+fn seek_asks_one_peer_for_hashes_and_ends_with_the_answer() {
+    let mut world = World::new(7);
+    let (writer, reader) = (world.writer(30), sparse(&mut world));
+    let links = [world.join(writer, reader, true)];
+    world.settle();
+    let wish = world.want(
+        reader,
+        Wish::Seek {
+            bytes: 140,
+            within: 6..8,
+        },
+    );
+    world.settle();
+    assert_eq!(world.nodes[reader].resolved[&wish], Outcome::Answered);
+    let asked = requests(&world, links[0], reader);
+    assert_eq!(asked.len(), 1);
+    assert!(asked[0].bytes() == 140 && asked[0].hash() && (6..8).contains(&asked[0].index));
+}
+
+#[test]
+fn withdrawn_wishes_are_cancelled_with_the_peer() {
+    let mut world = World::new(8);
+    let (writer, reader) = (world.writer(10), sparse(&mut world));
+    world.nodes[writer].silent = true;
+    let link = world.join(writer, reader, true);
+    let (mine, ours, also_ours) = (
+        world.want(reader, 3),
+        world.want(reader, 4),
+        world.want(reader, 4),
+    );
+    world.settle();
+    for wish in [mine, ours] {
+        world.tell(reader, |node, now| {
+            node.replicator.cancel(now, wish, &node.feed)
+        });
+    }
+    let cancelled: Vec<u64> = world
+        .said(link, reader)
+        .into_iter()
+        .filter_map(|message| match message {
+            Message::Cancel(cancel) => Some(cancel.index),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(cancelled, [3]);
+    world.nodes[writer].silent = false;
+    world.settle();
+    // The late answer for block 3 is not stored.
+    assert_eq!(
+        world.nodes[reader].feed.blocks,
+        std::iter::once(4..5).collect()
+    );
+    assert!(world.nodes[reader].resolved.contains_key(&also_ours));
+    assert_eq!(world.nodes[reader].resolved.len(), 1);
+    // It can be wished for again.
+    let again = world.want(reader, 3);
+    world.settle();
+    assert!(world.nodes[reader].resolved.contains_key(&again));
+}
