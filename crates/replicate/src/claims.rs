@@ -117,3 +117,72 @@ impl Claims {
         self.blocks.runs() < self.max_runs
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeSet;
+    use core::ops::Range;
+
+    use super::Claims;
+    use crate::{Local, rng::Rng};
+
+    /// Every third block is stored.
+    struct Thirds;
+
+    impl Local for Thirds {
+        fn length(&self) -> u64 {
+            u64::MAX
+        }
+
+        fn has(&self, block: u64) -> bool {
+            block.is_multiple_of(3)
+        }
+
+        fn has_all(&self, blocks: Range<u64>) -> bool {
+            blocks.clone().all(|block| self.has(block))
+        }
+
+        fn next_missing(&self, from: u64) -> u64 {
+            if self.has(from) { from + 1 } else { from }
+        }
+
+        fn has_node_of(&self, block: u64) -> bool {
+            self.has(block)
+        }
+
+        fn digest(&self, _: u64) -> u64 {
+            0
+        }
+
+        fn have_bits(&self, _: u64, _: &mut [u8]) {}
+    }
+
+    #[test]
+    fn never_knows_more_than_was_claimed_nor_more_runs_than_the_cap() {
+        for max_runs in [1, 4, 1000] {
+            let mut rng = Rng::new(max_runs as u64);
+            let mut claims = Claims::new(max_runs, 300);
+            let mut model = BTreeSet::new();
+            for _ in 0..2000 {
+                let start = rng.below(400);
+                let blocks = start..start + rng.below(20);
+                if rng.below(3) > 0 {
+                    claims.insert(blocks.clone(), &Thirds);
+                    model.extend(blocks);
+                } else {
+                    claims.remove(blocks.clone());
+                    model.retain(|block| !blocks.contains(block));
+                }
+                assert!(claims.blocks.runs() <= max_runs);
+                assert!(claims.length() <= 300);
+                for block in 0..400 {
+                    let claimed = model.contains(&block) && block < 300;
+                    assert!(claimed || !claims.contains(block));
+                    // With room for all, what is missing is known.
+                    let known = claims.contains(block) || Thirds.has(block);
+                    assert!(max_runs < 1000 || !claimed || known);
+                }
+            }
+        }
+    }
+}

@@ -230,3 +230,76 @@ const MIN_PATIENCE: Duration = Duration::from_millis(250);
 
 /// A pause that is a reason, however slowly a peer answered before.
 const MAX_PATIENCE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+    use core::time::Duration;
+
+    use super::{Asked, Flight, Kind, State};
+
+    const RETRY: Duration = Duration::from_secs(1);
+    const TIMEOUT: Duration = Duration::from_secs(20);
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    fn asked(block: u64, sent: Duration) -> Asked {
+        Asked {
+            block,
+            kind: Kind::Value,
+            wish: None,
+            sent,
+            state: State::Waiting,
+        }
+    }
+
+    fn slow(flight: &mut Flight, now: Duration) -> Vec<u64> {
+        let mut slow = Vec::new();
+        flight.mark_slow(now, RETRY, |asked| slow.push(asked.block));
+        slow
+    }
+
+    #[test]
+    fn patience_follows_the_answers() {
+        let mut flight = Flight::default();
+        flight.push(asked(1, ms(0)));
+        flight.push(asked(2, ms(500)));
+        assert_eq!(flight.deadline(RETRY, Some(TIMEOUT)), Some(ms(1000)));
+        assert_eq!(slow(&mut flight, ms(999)), []);
+        assert_eq!(slow(&mut flight, ms(1000)), [1]);
+        assert!(flight.is_slow(1) && !flight.is_slow(2));
+        assert_eq!(flight.room(16), 0, "it gets nothing more until it answers");
+        // One answer, after 1.2 seconds: from now on 2.4 are normal, counted from that answer.
+        assert!(flight.answer(ms(1200), 1, true).is_some());
+        assert_eq!(flight.room(16), 14);
+        assert_eq!(flight.deadline(RETRY, None), Some(ms(3600)));
+        assert_eq!(slow(&mut flight, ms(3599)), []);
+        assert_eq!(slow(&mut flight, ms(3600)), [2]);
+    }
+
+    #[test]
+    fn timeout_counts_from_the_last_answer() {
+        let mut flight = Flight::default();
+        flight.push(asked(1, ms(0)));
+        flight.push(asked(2, ms(0)));
+        assert!(flight.answer(ms(15_000), 1, true).is_some());
+        assert_eq!(flight.overdue(ms(34_999), TIMEOUT), None);
+        let oldest = flight.overdue(ms(35_000), TIMEOUT);
+        assert_eq!(oldest.map(|asked| asked.block), Some(2));
+        flight.restart(ms(35_000));
+        assert_eq!(flight.overdue(ms(35_000), TIMEOUT), None);
+    }
+
+    #[test]
+    fn answer_to_a_request_that_was_given_up_is_expected_once() {
+        let mut flight = Flight::default();
+        flight.push(asked(1, ms(0)));
+        flight.forget(|_| true, |_| ());
+        assert_eq!(flight.answer(ms(1), 1, true), None);
+        assert!(!flight.was_forgotten(1, false));
+        assert!(flight.was_forgotten(1, true));
+        assert!(!flight.was_forgotten(1, true));
+    }
+}

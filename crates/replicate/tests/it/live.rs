@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hypercore_replicate::Config;
 use wire::{Have, Message, Unhave};
 
 use crate::{model::Model, world::World};
@@ -182,5 +183,59 @@ fn links_that_break_and_return_lose_nothing() {
         world.join(writer, reader, true);
         world.settle();
         assert_eq!(world.nodes[reader].feed.blocks, Model::full(210).blocks);
+    }
+}
+
+#[test]
+fn everybody_gets_everything_in_random_worlds() {
+    for seed in 0..60 {
+        let mut world = World::new(seed);
+        let mut rng = testkit::Rng::new(testkit::seed(seed));
+        let length = rng.below(120);
+        let mut nodes = vec![world.writer(length)];
+        for _ in 0..1 + rng.below(4) {
+            let start = rng.below(length + 1);
+            let stored = start..start + rng.below(length - start + 1);
+            let config = Config {
+                max_requests: 1 + rng.below(40) as usize,
+                ..Config::default()
+            };
+            let known = stored.end;
+            nodes.push(world.add(config, Model::with(known, stored)));
+        }
+        // A tree with some more links, so that everybody can be reached.
+        for n in 1..nodes.len() {
+            world.join(nodes[n], nodes[rng.below(n as u64) as usize], true);
+            if rng.one_in(3) {
+                world.join(nodes[n], nodes[0], true);
+            }
+        }
+        for _ in 0..rng.below(30) {
+            for _ in 0..rng.below(200) {
+                world.step();
+            }
+            match rng.below(4) {
+                0 => world.append(nodes[0], 1 + rng.below(10)),
+                1 => {
+                    let link = rng.below(world.links.len() as u64) as usize;
+                    let [a, b] = world.links[link].ends;
+                    if !world.links[link].closed[0] {
+                        world.cut(link);
+                        world.join(a, b, true);
+                    }
+                }
+                2 => {
+                    let node = nodes[rng.below(nodes.len() as u64) as usize];
+                    world.want(node, rng.below(200));
+                }
+                _ => {}
+            }
+        }
+        world.settle();
+        let all = Model::full(world.nodes[nodes[0]].feed.length).blocks;
+        for node in nodes {
+            assert_eq!(world.nodes[node].feed.blocks, all);
+        }
+        assert_eq!(world.now, Duration::ZERO);
     }
 }

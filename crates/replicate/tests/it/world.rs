@@ -34,7 +34,7 @@ pub(crate) struct Node {
 }
 
 pub(crate) struct Link {
-    ends: [usize; 2],
+    pub(crate) ends: [usize; 2],
     queues: [VecDeque<Message>; 2],
     /// Everything that was sent, by the index of the sender in `ends`.
     pub(crate) log: Vec<(usize, Message)>,
