@@ -216,3 +216,33 @@ fn withdrawn_wishes_are_cancelled_with_the_peer() {
     world.settle();
     assert!(world.nodes[reader].resolved.contains_key(&again));
 }
+
+#[test]
+fn block_whose_hash_is_on_its_way_is_fetched_after_it() {
+    let mut world = World::new(9);
+    let (writer, reader) = (world.writer(5), sparse(&mut world));
+    world.nodes[writer].silent = true;
+    world.join(writer, reader, true);
+    world.want(reader, Wish::Length(5));
+    world.settle();
+    let block = world.want(reader, 4);
+    world.settle();
+    assert_eq!(world.nodes[reader].requested, 1);
+    world.nodes[writer].silent = false;
+    world.settle();
+    assert!(world.nodes[reader].resolved.contains_key(&block));
+    assert_eq!(world.nodes[reader].requested, 2);
+}
+
+#[test]
+fn cleared_block_of_an_open_range_is_fetched_again() {
+    let mut world = World::new(10);
+    let (writer, reader) = (world.writer(50), sparse(&mut world));
+    world.join(writer, reader, true);
+    world.want(reader, 10..u64::MAX);
+    world.settle();
+    world.clear(reader, 20..25);
+    world.settle();
+    assert_eq!(world.nodes[reader].requested, 45);
+    assert_eq!(world.nodes[reader].feed.blocks.count(0..50), 40);
+}
