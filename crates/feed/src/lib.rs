@@ -1,1 +1,34 @@
-//! The log as plans and commits: open, append, get, put, prove.
+//! The log of a hypercore feed as plans and commits: open, append, get, prove, put.
+//!
+//! Nothing here does I/O. Whatever touches storage is five beats, of which only the last changes the feed: *plan* (what must
+//! be read?), *read*, *check* (hashes, then the signature), *commit* (an ordered batch), *apply*. See [`Feed`] for an
+//! example, and `docs/architecture.md`.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod append;
+mod error;
+mod feed;
+mod get;
+mod header;
+mod layout;
+mod open;
+mod pages;
+mod prove;
+mod put;
+
+pub use append::{AppendPlan, MAX_BLOCK};
+pub use error::{Damage, Error, PutError};
+pub use feed::{Commit, Event, Feed};
+pub use get::{BlockRead, GetPlan};
+pub use header::Header;
+pub use open::{MAX_LENGTH, OpenOptions, Opening, Step};
+pub use prove::ProofPlan;
+pub use put::{Put, PutCheck, PutPlan};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

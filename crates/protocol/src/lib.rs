@@ -1,1 +1,26 @@
-//! One hypercore connection as a state machine: bytes in, events out.
+//! One hypercore connection as a machine: bytes and time in, bytes and events out.
+//!
+//! The handshake, the encryption, frames, channels with their capabilities, signs of life and timeouts of hypercore 8 and 9. See
+//! [`Connection`] for an example. What the messages mean is up to `hypercore-replicate`; sockets, clocks and randomness are the
+//! caller's.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod channels;
+mod config;
+mod connection;
+mod error;
+mod event;
+
+pub use config::{Config, Security};
+pub use connection::Connection;
+pub use error::Error;
+pub use event::{Channel, Event};
+pub use noise::{DialectChoice, Randomness, Role};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,0 +1,147 @@
+//! Appending: hashes and roots on a copy, a signature, and a batch in crash order.
+
+use alloc::{vec, vec::Vec};
+use core::ops::Range;
+
+use bitfield::Changes;
+use bytes::Bytes;
+use crypto::{PublicKey, Signable, Signature};
+use flat_tree::Index;
+use merkle::{Growth, Node, Roots, insert};
+use storage::{Batch, File};
+
+use crate::{
+    Commit, Error, Event, Feed,
+    layout::{node_offset, signature_offset},
+    pages::write_pages,
+};
+
+/// The largest block: what fits in a message of 8 MiB together with the longest proof.
+pub const MAX_BLOCK: usize = 8 * 1024 * 1024 - 16 * 1024;
+
+/// Blocks that are hashed and wait for a signature.
+#[derive(Debug)]
+#[must_use = "nothing is appended until the commit is written and applied"]
+pub struct AppendPlan {
+    key: PublicKey,
+    old: Roots,
+    growth: Growth,
+    blocks: Vec<Bytes>,
+    changes: Changes,
+    signable: Signable,
+}
+
+impl Feed {
+    /// Plans to append blocks. One signature will cover them all.
+    ///
+    /// # Errors
+    /// [`Error::NotWritable`], [`Error::BlockTooLarge`], [`Error::TooLong`].
+    pub fn plan_append(&self, blocks: Vec<Bytes>) -> Result<AppendPlan, Error> {
+        if !self.is_writable() {
+            return Err(Error::NotWritable);
+        }
+        if let Some(block) = blocks.iter().find(|block| block.len() > MAX_BLOCK) {
+            return Err(Error::BlockTooLarge {
+                len: block.len(),
+                max: MAX_BLOCK,
+            });
+        }
+        let growth = self.roots.append(&blocks)?;
+        let mut draft = self.bitfield.draft();
+        for node in &growth.nodes {
+            insert(&mut draft, node.index);
+        }
+        draft.set_blocks(self.length()..growth.roots.length(), true);
+        Ok(AppendPlan {
+            key: self.key,
+            old: self.roots.clone(),
+            signable: growth.roots.signable(),
+            changes: draft.finish(),
+            growth,
+            blocks,
+        })
+    }
+}
+
+impl AppendPlan {
+    /// The numbers that the blocks will have.
+    pub fn range(&self) -> Range<u64> {
+        self.old.length()..self.growth.roots.length()
+    }
+
+    /// What has to be signed.
+    pub fn signable(&self) -> &Signable {
+        &self.signable
+    }
+
+    /// Signs with the feed's own key.
+    ///
+    /// # Errors
+    /// [`Error::NotWritable`] if the feed has none.
+    pub fn sign(self, feed: &Feed) -> Result<Commit, Error> {
+        let pair = feed.pair.as_ref().ok_or(Error::NotWritable)?;
+        if pair.public() != self.key {
+            return Err(Error::KeyPairMismatch);
+        }
+        let signature = pair.sign(&self.signable, feed.dialect);
+        Ok(self.commit(signature))
+    }
+
+    /// Takes a signature that was made elsewhere, for example by a key that never leaves its device.
+    ///
+    /// # Errors
+    /// [`Error::Signature`] if it isn't the author's: nobody would accept the blocks.
+    pub fn with_signature(self, signature: Signature) -> Result<Commit, Error> {
+        self.key.verify(&self.signable, &signature)?;
+        Ok(self.commit(signature))
+    }
+
+    fn commit(self, signature: Signature) -> Commit {
+        let range = self.range();
+        let mut batch = Batch::new();
+        let mut events = Vec::new();
+        if !range.is_empty() {
+            batch.write_parts(File::Data, self.old.byte_length(), self.blocks);
+            write_nodes(&mut batch, &range, &self.growth.nodes);
+            batch.write(
+                File::Signatures,
+                signature_offset(range.end),
+                Bytes::copy_from_slice(signature.as_bytes()),
+            );
+            write_pages(&mut batch, &self.changes);
+            events.push(Event::Append {
+                length: range.end,
+                blocks: range,
+            });
+        }
+        Commit {
+            batch,
+            changes: self.changes,
+            roots: self.growth.roots,
+            live: true,
+            events,
+        }
+    }
+}
+
+/// Parents of older leaves one by one, all others in one run; where that has no node yet there are zeros.
+fn write_nodes(batch: &mut Batch, blocks: &Range<u64>, nodes: &[Node]) {
+    let first = Index::from_block(blocks.start);
+    let slots = 2 * (blocks.end - blocks.start) as usize - 1;
+    let mut run = vec![0; slots * Node::LEN];
+    for node in nodes {
+        let slot = node.index.get().checked_sub(first.get());
+        let place = slot
+            .and_then(|slot| run.get_mut(slot as usize * Node::LEN..))
+            .and_then(|rest| rest.get_mut(..Node::LEN));
+        match place {
+            Some(place) => place.copy_from_slice(&node.to_bytes()),
+            None => batch.write(
+                File::Tree,
+                node_offset(node.index),
+                Bytes::copy_from_slice(&node.to_bytes()),
+            ),
+        }
+    }
+    batch.write(File::Tree, node_offset(first), run.into());
+}

@@ -1,0 +1,110 @@
+//! Where things stand in the files, and reading nodes from there.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use flat_tree::Index;
+use merkle::{Node, Roots};
+use storage::{File, Read};
+
+use crate::{Damage, Error, header::HEADER};
+
+pub(crate) const SIGNATURE: u64 = 64;
+
+/// Where a node stands in the tree.
+pub(crate) fn node_offset(index: Index) -> u64 {
+    HEADER + Node::LEN as u64 * index.get()
+}
+
+/// Where the signature of a length stands. There is none for length 0.
+pub(crate) fn signature_offset(length: u64) -> u64 {
+    HEADER + SIGNATURE * length.saturating_sub(1)
+}
+
+pub(crate) fn signature_read(length: u64) -> Read {
+    Read {
+        file: File::Signatures,
+        offset: signature_offset(length),
+        len: SIGNATURE as usize,
+    }
+}
+
+fn node_read(index: Index) -> Read {
+    Read {
+        file: File::Tree,
+        offset: node_offset(index),
+        len: Node::LEN,
+    }
+}
+
+/// Nodes that have to be read. Roots are known and are not.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeReads {
+    indices: Vec<Index>,
+    reads: Vec<Read>,
+    known: Vec<Node>,
+}
+
+impl NodeReads {
+    pub(crate) fn new(wanted: impl IntoIterator<Item = Index>, roots: &Roots) -> Self {
+        let mut indices: Vec<Index> = wanted.into_iter().collect();
+        indices.sort_unstable();
+        indices.dedup();
+        let mut known = Vec::new();
+        indices.retain(|index| match roots.node(*index) {
+            Some(node) => {
+                known.push(*node);
+                false
+            }
+            None => true,
+        });
+        let reads = indices.iter().map(|index| node_read(*index)).collect();
+        NodeReads {
+            indices,
+            reads,
+            known,
+        }
+    }
+
+    pub(crate) fn reads(&self) -> &[Read] {
+        &self.reads
+    }
+
+    /// The nodes, from what was read. Other replies may follow.
+    pub(crate) fn parse(&self, replies: &[Bytes]) -> Result<Nodes, Error> {
+        let mut nodes = self.known.clone();
+        let mut replies = replies.iter();
+        for index in &self.indices {
+            nodes.push(parse_node(*index, replies.next())?);
+        }
+        nodes.sort_unstable_by_key(|node| node.index);
+        Ok(Nodes(nodes))
+    }
+}
+
+/// Nodes that were read, by position.
+#[derive(Clone, Debug)]
+pub(crate) struct Nodes(Vec<Node>);
+
+impl Nodes {
+    pub(crate) fn get(&self, index: Index) -> Option<&Node> {
+        let at = self.0.binary_search_by_key(&index, |node| node.index);
+        at.ok().and_then(|at| self.0.get(at))
+    }
+
+    /// A node that was asked for.
+    pub(crate) fn must_get(&self, index: Index) -> Result<&Node, Error> {
+        self.get(index)
+            .ok_or(Error::corrupt(File::Tree, Damage::MissingNode))
+    }
+}
+
+fn parse_node(index: Index, reply: Option<&Bytes>) -> Result<Node, Error> {
+    let bytes = reply.map(|reply| <&[u8; Node::LEN]>::try_from(&reply[..]));
+    match bytes {
+        Some(Ok(bytes)) => {
+            Node::from_bytes(index, bytes).ok_or(Error::corrupt(File::Tree, Damage::MissingNode))
+        }
+        _ => Err(Error::corrupt(File::Tree, Damage::Short)),
+    }
+}

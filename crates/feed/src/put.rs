@@ -1,0 +1,284 @@
+//! What a peer sent on its way into the feed: checked one by one, committed together.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+
+use bytes::Bytes;
+use crypto::{Signable, Signature, Verified, leaf_hash};
+use flat_tree::{Index, full_roots};
+use merkle::{Accepted, Check, Checked, Node, Proof, Roots, insert};
+use storage::{Batch, File, Read};
+
+use crate::{
+    Commit, Error, Event, Feed, PutError,
+    get::offset,
+    layout::{NodeReads, node_offset, signature_offset},
+    pages::write_pages,
+};
+
+/// Something from a peer that is to be checked.
+#[derive(Debug)]
+#[must_use]
+pub struct PutPlan {
+    check: Check,
+    nodes: NodeReads,
+    block: u64,
+    value: Option<Bytes>,
+}
+
+impl Feed {
+    /// Plans to check a block, or hashes without it.
+    ///
+    /// # Errors
+    /// [`PutError::Proof`] if it can't be right whatever is stored.
+    pub fn plan_put(&self, proof: Proof, value: Option<Bytes>) -> Result<PutPlan, PutError> {
+        let block = proof.block;
+        let signed = self.live && self.length() > 0;
+        let (tree, roots) = (&self.bitfield, &self.roots);
+        let check = Check::plan(tree, roots, signed, proof, value.is_some(), self.max_length)?;
+        // The place of the block follows from the roots before it; those that aren't stored are in the proof.
+        let before = full_roots(block).filter(|root| value.is_some() && tree.has_node(*root));
+        let nodes = NodeReads::new(check.reads().iter().copied().chain(before), roots);
+        Ok(PutPlan {
+            check,
+            nodes,
+            block,
+            value,
+        })
+    }
+
+    /// Makes one commit of everything that was accepted. A put that contradicts one before it in the list is left out; the
+    /// blocks that this happened to are returned.
+    pub fn commit_puts(&self, puts: Vec<Put>) -> (Commit, Vec<u64>) {
+        let mut merged = Merged::new(self);
+        for put in puts {
+            merged.add(put);
+        }
+        merged.finish()
+    }
+}
+
+impl PutPlan {
+    /// What has to be read.
+    pub fn reads(&self) -> &[Read] {
+        self.nodes.reads()
+    }
+
+    /// Checks the hashes.
+    ///
+    /// # Errors
+    /// [`PutError::Proof`], or [`PutError::Local`] if a stored node isn't there.
+    pub fn check(self, replies: &[Bytes]) -> Result<PutCheck, PutError> {
+        let nodes = self.nodes.parse(replies).map_err(PutError::Local)?;
+        let stored = self
+            .check
+            .reads()
+            .iter()
+            .map(|index| nodes.must_get(*index).copied());
+        let stored = stored
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(PutError::Local)?;
+        let leaf = self
+            .value
+            .as_ref()
+            .map(|value| (leaf_hash(value), value.len() as u64));
+        let before = full_roots(self.block)
+            .filter_map(|root| nodes.get(root).copied())
+            .collect();
+        Ok(PutCheck {
+            checked: self.check.finish(&stored, leaf)?,
+            value: self.value,
+            before,
+        })
+    }
+}
+
+/// Something whose hashes fit.
+#[derive(Debug)]
+#[must_use]
+pub struct PutCheck {
+    checked: Checked,
+    value: Option<Bytes>,
+    /// The stored ones of the roots before the block.
+    before: Vec<Node>,
+}
+
+impl PutCheck {
+    /// The state for which the author has to stand, and the signature that came along, if the proof reaches the roots.
+    pub fn signable(&self) -> Option<(&Signable, Option<&Signature>)> {
+        match &self.checked {
+            Checked::Anchored(_) => None,
+            Checked::Unsigned(unsigned) => Some((unsigned.signable(), unsigned.signature())),
+        }
+    }
+
+    /// Accepts it, on the word of a witness if it reaches the roots.
+    ///
+    /// # Errors
+    /// [`PutError::Proof`] if the witness is missing or for another state; [`PutError::Local`] if the place of the block
+    /// can't be told.
+    pub fn accept(self, witness: Option<&Verified>) -> Result<Put, PutError> {
+        let accepted = match (self.checked, witness) {
+            (Checked::Anchored(accepted), _) => accepted,
+            (Checked::Unsigned(unsigned), Some(witness)) => unsigned.accept(witness)?,
+            (Checked::Unsigned(_), None) => return Err(merkle::ProofError::NoSignature.into()),
+        };
+        let find = |index: Index| {
+            let known = self.before.iter().chain(accepted.verified());
+            known.into_iter().find(|node| node.index == index)
+        };
+        let offset = match self.value {
+            Some(_) => offset(accepted.block(), find).map_err(PutError::Local)?,
+            None => 0,
+        };
+        Ok(Put {
+            accepted,
+            value: self.value,
+            offset,
+        })
+    }
+}
+
+/// Something that was verified and isn't stored yet.
+#[derive(Debug)]
+#[must_use = "nothing is stored until the commit is written and applied"]
+pub struct Put {
+    accepted: Accepted,
+    value: Option<Bytes>,
+    offset: u64,
+}
+
+/// Everything that goes into one commit.
+struct Merged<'a> {
+    feed: &'a Feed,
+    nodes: BTreeMap<Index, Node>,
+    blocks: BTreeMap<u64, Bytes>,
+    stored: BTreeSet<u64>,
+    signatures: BTreeMap<u64, Signature>,
+    growth: Option<Roots>,
+    live: bool,
+    events: Vec<Event>,
+    refused: Vec<u64>,
+}
+
+impl<'a> Merged<'a> {
+    fn new(feed: &'a Feed) -> Self {
+        Merged {
+            feed,
+            nodes: BTreeMap::new(),
+            blocks: BTreeMap::new(),
+            stored: BTreeSet::new(),
+            signatures: BTreeMap::new(),
+            growth: None,
+            live: feed.live,
+            events: Vec::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, put: Put) {
+        let block = put.accepted.block();
+        let differs = |node: &Node| {
+            self.nodes
+                .get(&node.index)
+                .is_some_and(|other| other != node)
+        };
+        if put.accepted.verified().iter().any(differs) {
+            self.refused.push(block);
+            return;
+        }
+        self.nodes.extend(
+            put.accepted
+                .new_nodes()
+                .iter()
+                .map(|node| (node.index, *node)),
+        );
+        if let Some((length, signature)) = put.accepted.signature() {
+            self.signatures.insert(length, signature);
+        }
+        if let Some(roots) = put.accepted.growth() {
+            self.live = put.accepted.signature().is_some();
+            let longest = self.growth.as_ref().map_or(0, Roots::length);
+            if roots.length() > longest {
+                self.growth = Some(roots.clone());
+            }
+        }
+        let Some(value) = put.value else { return };
+        if !self.feed.bitfield.has_block(block) && self.stored.insert(block) {
+            self.events.push(Event::Download {
+                block,
+                len: value.len(),
+            });
+            if !value.is_empty() {
+                self.blocks.insert(put.offset, value);
+            }
+        }
+    }
+
+    fn finish(self) -> (Commit, Vec<u64>) {
+        let mut batch = Batch::new();
+        for (offset, parts) in runs(self.blocks, |offset, value| offset + value.len() as u64) {
+            batch.write_parts(File::Data, offset, parts);
+        }
+        let nodes = self.nodes.values().map(|node| {
+            let bytes = Bytes::copy_from_slice(&node.to_bytes());
+            (node_offset(node.index), bytes)
+        });
+        for (offset, parts) in runs(nodes, |offset, _| offset + Node::LEN as u64) {
+            batch.write_parts(File::Tree, offset, parts);
+        }
+        for (length, signature) in &self.signatures {
+            let bytes = Bytes::copy_from_slice(signature.as_bytes());
+            batch.write(File::Signatures, signature_offset(*length), bytes);
+        }
+        let mut draft = self.feed.bitfield.draft();
+        for index in self.nodes.keys() {
+            insert(&mut draft, *index);
+        }
+        for block in self.stored {
+            draft.set_block(block, true);
+        }
+        let changes = draft.finish();
+        write_pages(&mut batch, &changes);
+
+        let mut events = self.events;
+        if let Some(roots) = &self.growth {
+            let length = roots.length();
+            events.insert(0, Event::Grown { length });
+        }
+        let commit = Commit {
+            batch,
+            changes,
+            roots: self.growth.unwrap_or_else(|| self.feed.roots.clone()),
+            live: self.live,
+            events,
+        };
+        (commit, self.refused)
+    }
+}
+
+/// Joins pieces that touch, so that each run is one write.
+fn runs(
+    pieces: impl IntoIterator<Item = (u64, Bytes)>,
+    end: impl Fn(u64, &Bytes) -> u64,
+) -> Vec<(u64, Vec<Bytes>)> {
+    let mut runs: Vec<(u64, Vec<Bytes>)> = Vec::new();
+    let mut expected = None;
+    for (offset, piece) in pieces {
+        let next = end(offset, &piece);
+        match runs.last_mut() {
+            Some((_, parts)) if expected == Some(offset) => parts.push(piece),
+            _ => runs.push((offset, Vec::from([piece]))),
+        }
+        expected = Some(next);
+    }
+    runs
+}
+
+impl From<Error> for PutError {
+    fn from(error: Error) -> Self {
+        PutError::Local(error)
+    }
+}

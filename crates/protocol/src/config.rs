@@ -1,0 +1,70 @@
+//! How a connection is to be.
+
+use core::time::Duration;
+
+use noise::{DialectChoice, KeyPair, Role};
+use wire::Limits;
+
+/// How much a connection is protected. Both sides have to agree beforehand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Security {
+    /// Handshake, encryption, capabilities.
+    #[default]
+    Encrypted,
+    /// Handshake and capabilities, but nothing is encrypted.
+    Authenticated,
+    /// None of it. For streams that are protected otherwise.
+    Plain,
+}
+
+/// How a connection is to be.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which side of the handshake we are.
+    pub role: Role,
+    /// The dialect to speak.
+    pub dialect: DialectChoice,
+    /// Who we are.
+    pub key_pair: KeyPair,
+    /// Whether the connection stays when its last channel is gone.
+    pub live: bool,
+    /// The silence after which the remote is given up; half of it sends a sign of life. Default: 20 s.
+    pub timeout: Option<Duration>,
+    /// How long the handshake may take. Default: 10 s.
+    pub handshake_timeout: Duration,
+    /// Protection. Default: all of it.
+    pub security: Security,
+    /// Whether to ask before the remote's key is accepted ([`Event::Authenticate`](crate::Event::Authenticate)).
+    pub authenticate: bool,
+    /// Caps on what arrives.
+    pub limits: Limits,
+    /// How many feeds may be open. Default: 128.
+    pub max_channels: usize,
+    /// How many feeds the remote may have opened that we haven't. Default: 32.
+    pub max_unknown: usize,
+    /// While more than this waits to be sent, nothing should be read. Default: 1 MiB.
+    pub send_soft: usize,
+    /// If more than this waits to be sent the connection ends. Default: 4 MiB.
+    pub send_hard: usize,
+}
+
+impl Config {
+    /// The defaults, in dialect 8.
+    pub fn new(role: Role, key_pair: KeyPair) -> Self {
+        Config {
+            role,
+            dialect: DialectChoice::Fixed(crypto::Dialect::V8),
+            key_pair,
+            live: false,
+            timeout: Some(Duration::from_secs(20)),
+            handshake_timeout: Duration::from_secs(10),
+            security: Security::Encrypted,
+            authenticate: false,
+            limits: Limits::default(),
+            max_channels: 128,
+            max_unknown: 32,
+            send_soft: 1024 * 1024,
+            send_hard: 4 * 1024 * 1024,
+        }
+    }
+}
