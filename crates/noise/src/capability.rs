@@ -1,4 +1,4 @@
-//! The proof that a peer knows a feed's key, bound to one connection.
+//! Proof that one knows a feed's key, good for one connection only.
 
 use core::fmt;
 
@@ -6,10 +6,15 @@ use crypto::keyed_hash;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// What the hash begins with.
-const CONTEXT: &[u8] = b"hypercore capability";
+const PREFIX: &[u8] = b"hypercore capability";
 
-/// Makes and checks capabilities of one connection.
+/// Makes and checks capabilities. They hang on the keys of the handshake, so one that was overheard, or is sent back to its
+/// maker, is worth nothing.
+///
+/// ```text
+/// sent      BLAKE2b(key: rx, PREFIX tx feed key)
+/// expected  BLAKE2b(key: tx, PREFIX rx feed key)
+/// ```
 #[derive(Clone)]
 pub struct Capability {
     tx: Zeroizing<[u8; 32]>,
@@ -17,27 +22,26 @@ pub struct Capability {
 }
 
 impl Capability {
-    /// From the key that we send under and the one that we receive under.
-    pub fn new(tx: [u8; 32], rx: [u8; 32]) -> Self {
+    pub(crate) fn new(tx: &[u8; 32], rx: &[u8; 32]) -> Self {
         Capability {
-            tx: Zeroizing::new(tx),
-            rx: Zeroizing::new(rx),
+            tx: Zeroizing::new(*tx),
+            rx: Zeroizing::new(*rx),
         }
     }
 
-    /// What we show for a feed.
-    pub fn local(&self, feed: &[u8; 32]) -> [u8; 32] {
-        keyed_hash(&self.rx, &[CONTEXT, &*self.tx, feed]).to_bytes()
+    /// The capability to send for the feed with this public key.
+    pub fn local(&self, feed_key: &[u8; 32]) -> [u8; 32] {
+        keyed_hash(&self.rx, &[PREFIX, &*self.tx, feed_key]).to_bytes()
     }
 
-    /// What the remote has to show.
-    pub fn remote(&self, feed: &[u8; 32]) -> [u8; 32] {
-        keyed_hash(&self.tx, &[CONTEXT, &*self.rx, feed]).to_bytes()
+    /// The capability that the remote sends if it knows the key.
+    pub fn remote(&self, feed_key: &[u8; 32]) -> [u8; 32] {
+        keyed_hash(&self.tx, &[PREFIX, &*self.rx, feed_key]).to_bytes()
     }
 
-    /// Whether it has shown that, in constant time.
-    pub fn verify(&self, feed: &[u8; 32], shown: &[u8]) -> bool {
-        self.remote(feed).ct_eq(shown).into()
+    /// Whether this is what a remote sends that knows the key. Takes the same time wherever a byte differs.
+    pub fn verify(&self, feed_key: &[u8; 32], capability: &[u8]) -> bool {
+        self.remote(feed_key)[..].ct_eq(capability).into()
     }
 }
 

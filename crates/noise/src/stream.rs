@@ -1,6 +1,4 @@
-//! The stream cipher: XSalsa20 without authentication, one key stream in each direction.
-//!
-//! What is altered on the way is noticed, if at all, by the layers above: by framing and by proofs.
+//! The cipher of everything behind the handshake: one XSalsa20 key stream for each direction.
 
 use core::fmt;
 
@@ -9,18 +7,28 @@ use salsa20::{
     cipher::{KeyIvInit, StreamCipher as _},
 };
 
-/// One direction of a connection after the handshake.
+/// One direction of an encrypted stream. It doesn't authenticate: what is altered on the way comes out altered.
+///
+/// ```
+/// # use hypercore_noise::StreamCipher;
+/// let mut text = *b"in pieces of any size";
+/// let mut sender = StreamCipher::new(&[1; 32], &[2; 24]);
+/// sender.apply(&mut text[..3]);
+/// sender.apply(&mut text[3..]);
+///
+/// StreamCipher::new(&[1; 32], &[2; 24]).apply(&mut text);
+/// assert_eq!(&text, b"in pieces of any size");
+/// ```
 pub struct StreamCipher(XSalsa20);
 
 impl StreamCipher {
-    /// The key stream from its beginning.
+    /// The stream of a key and a nonce, from its start. The two must never be used together again.
     pub fn new(key: &[u8; 32], nonce: &[u8; 24]) -> Self {
         StreamCipher(XSalsa20::new(key.into(), nonce.into()))
     }
 
-    /// Encrypts or decrypts the next bytes, in any pieces.
+    /// Encrypts or decrypts the bytes that come next in the stream, in place.
     pub fn apply(&mut self, bytes: &mut [u8]) {
-        // The key stream ends after 2^70 bytes.
         self.0.apply_keystream(bytes);
     }
 }
