@@ -6,7 +6,10 @@ use alloc::vec::Vec;
 
 use flat_tree::{Index, full_roots};
 
-use crate::tree::{MAX_DEPTH, NodeBits, NodeSet, insert, verified_by};
+use crate::{
+    roots::MAX_BLOCKS,
+    tree::{MAX_DEPTH, NodeBits, NodeSet, insert, verified_by},
+};
 
 /// How many nodes are remembered of what a peer has. Beyond it all are forgotten, which only costs bytes.
 const MAX_REMEMBERED: usize = 16_384;
@@ -90,7 +93,7 @@ impl RemoteTree {
     }
 }
 
-/// Plans the proof of a block. None if its hash isn't stored.
+/// Plans the proof of a block. None if its hash isn't stored, or if no feed has so many blocks.
 ///
 /// `remote` remembers what earlier requests of the same peer told.
 pub fn plan_proof(
@@ -99,7 +102,8 @@ pub fn plan_proof(
     request: &ProofRequest,
 ) -> Option<ProofPlan> {
     let leaf = Index::from_block(request.block);
-    if !tree.has(leaf) {
+    // Beyond that the arithmetic of positions would wrap and mean another block.
+    if request.block >= MAX_BLOCKS || !tree.has(leaf) {
         return None;
     }
     let mut nodes = Vec::new();

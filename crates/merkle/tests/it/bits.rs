@@ -82,6 +82,19 @@ fn nothing_far_out_takes_long_or_overflows() {
 }
 
 #[test]
+fn a_block_that_no_feed_has_is_not_mistaken_for_another() {
+    let mut set = NodeBits::new();
+    insert(&mut set, Index::from_block(0));
+    // Twice this number is 2^64.
+    let request = ProofRequest {
+        block: 1 << 63,
+        hash: true,
+        digest: 0,
+    };
+    assert_eq!(plan_proof(&set, &mut RemoteTree::new(), &request), None);
+}
+
+#[test]
 fn what_a_peer_claims_is_remembered_only_so_far() {
     // Every request claims the sibling; the author has every node of a long feed.
     let length: u64 = 12_000;
