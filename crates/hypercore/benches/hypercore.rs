@@ -1,2 +1,79 @@
-//! Bench.
-fn main() {}
+//! The facade's hot paths in memory: append, get, and a whole clone over a pipe.
+
+use std::hint::black_box;
+
+use async_std::task;
+use bytes::Bytes;
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use hypercore::{Hypercore, Role, Storage};
+
+#[path = "../tests/it/duplex.rs"]
+mod duplex;
+
+const BLOCK: Bytes = Bytes::from_static(&[7; 100]);
+
+fn feed_of(blocks: usize) -> Hypercore {
+    task::block_on(async {
+        let feed = Hypercore::open(Storage::memory()).await.unwrap();
+        feed.append_batch(std::iter::repeat_n(BLOCK, blocks))
+            .await
+            .unwrap();
+        feed
+    })
+}
+
+fn append(c: &mut Criterion) {
+    let mut group = c.benchmark_group("append");
+    for batch in [1, 1000] {
+        group.throughput(Throughput::Elements(batch as u64));
+        group.bench_function(format!("batch of {batch}"), |b| {
+            let feed = feed_of(0);
+            b.iter(|| {
+                let blocks = std::iter::repeat_n(BLOCK, batch);
+                task::block_on(feed.append_batch(blocks)).unwrap()
+            });
+        });
+    }
+    group.finish();
+}
+
+fn get(c: &mut Criterion) {
+    let feed = feed_of(10_000);
+    let mut block = 0;
+    c.bench_function("get", |b| {
+        b.iter(|| {
+            block = (block + 7919) % 10_000;
+            black_box(task::block_on(feed.get(block)).unwrap())
+        });
+    });
+}
+
+fn clone(c: &mut Criterion) {
+    let writer = feed_of(1000);
+    let mut group = c.benchmark_group("clone");
+    group.throughput(Throughput::Elements(1000));
+    group.sample_size(10);
+    group.bench_function("1000 blocks of 100 bytes", |b| {
+        b.iter_batched(
+            || {
+                let builder = Hypercore::builder(Storage::memory()).key(writer.key());
+                task::block_on(builder.open()).unwrap()
+            },
+            |reader| {
+                task::block_on(async {
+                    let (left, right) = duplex::duplex(256 * 1024);
+                    let server =
+                        task::spawn(writer.replicate(Role::Responder, right).into_future());
+                    reader.replicate(Role::Initiator, left).await.unwrap();
+                    server.await.unwrap();
+                    reader
+                })
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+criterion_group!(benches, append, get, clone);
+criterion_main!(benches);

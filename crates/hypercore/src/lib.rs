@@ -1,1 +1,82 @@
-//! A secure, distributed append-only log, compatible with JavaScript hypercore 8 and 9.
+//! A secure, distributed append-only log, compatible with JavaScript hypercore 8 and 9 on disk and on the wire.
+//!
+//! A *feed* is a list of blocks, a Merkle tree over them, and Ed25519 signatures over the tree's roots. Who knows its
+//! public key can fetch any part of it from any peer, and needs to trust none of them.
+//!
+//! ```
+//! use hypercore::{Hypercore, Role, Storage};
+//!
+//! # async_std::task::block_on(async {
+//! let writer = Hypercore::open(Storage::memory()).await?;
+//! writer.append_batch(["hello", "world"]).await?;
+//!
+//! // Any pair of byte streams will do: TCP, a pipe, WebSockets.
+//! let listener = async_std::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+//! let address = listener.local_addr().unwrap();
+//! let server = async_std::task::spawn({
+//!     let writer = writer.clone();
+//!     async move {
+//!         let (socket, _) = listener.accept().await.unwrap();
+//!         writer.replicate(Role::Responder, socket).await
+//!     }
+//! });
+//!
+//! let reader = Hypercore::builder(Storage::memory()).key(writer.key()).open().await?;
+//! let socket = async_std::net::TcpStream::connect(address).await.unwrap();
+//! reader.replicate(Role::Initiator, socket).await?;
+//! server.await?;
+//!
+//! assert_eq!(reader.get(1).await?, "world");
+//! # Ok::<_, hypercore::Error>(()) }).unwrap();
+//! ```
+//!
+//! All decisions are made in the crates below this one, which do no I/O; this one carries bytes between them, the files
+//! and the sockets. See `docs/architecture.md`.
+
+#![forbid(unsafe_code)]
+
+mod builder;
+mod connection;
+mod core;
+mod error;
+mod events;
+mod hypercore;
+mod random;
+mod read;
+mod runtime;
+mod serve;
+mod session;
+mod storage;
+mod store;
+mod turn;
+mod view;
+
+pub use ::storage::{
+    Directory, Error as StorageError, File, MemoryFiles, OpenContext, Provider, RandomAccess,
+};
+pub use crypto::{Dialect, DiscoveryKey, Hash, KeyPair, PublicKey, SecretKey, Signature};
+pub use feed::{Error as FeedError, PutError};
+pub use noise::{DialectChoice, KeyPair as NoiseKeyPair, Role};
+pub use protocol::Error as ProtocolError;
+pub use replicate::Error as ReplicationError;
+
+pub use crate::{
+    builder::Builder,
+    core::PeerInfo,
+    error::{Error, PeerError, Result},
+    events::{Event, Events},
+    hypercore::Hypercore,
+    runtime::{BoxFuture, Runtime},
+    session::{Replicate, Session},
+    storage::Storage,
+};
+#[cfg(feature = "async-std")]
+pub use crate::runtime::AsyncStd;
+
+// The examples of the two READMEs run with the doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod project_readme {}

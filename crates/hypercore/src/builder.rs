@@ -1,0 +1,180 @@
+//! How a feed is opened.
+
+use std::{sync::Arc, time::Duration};
+
+use crypto::{Dialect, PublicKey, SecretKey};
+use feed::{OpenOptions, Opening, Step};
+use noise::KeyPair;
+use storage::{FileSet, OpenContext};
+
+use crate::{
+    Error, Hypercore, Result, Storage,
+    core::{Core, Settings},
+    random::random,
+    runtime::{Runtime, default_runtime},
+};
+
+/// The options of a feed that is about to be opened.
+///
+/// ```
+/// # async_std::task::block_on(async {
+/// use hypercore::{Hypercore, Storage};
+///
+/// let writer = Hypercore::builder(Storage::memory()).open().await?;
+/// let reader = Hypercore::builder(Storage::memory()).key(writer.key()).open().await?;
+/// assert!(writer.is_writable() && !reader.is_writable());
+/// # Ok::<_, hypercore::Error>(()) }).unwrap();
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is opened"]
+pub struct Builder {
+    storage: Storage,
+    key: Option<PublicKey>,
+    secret_key: Option<SecretKey>,
+    create_if_missing: bool,
+    overwrite: bool,
+    store_secret_key: bool,
+    dialect: Dialect,
+    noise_key_pair: Option<KeyPair>,
+    runtime: Option<Arc<dyn Runtime>>,
+    settings: Settings,
+}
+
+impl Builder {
+    pub(crate) fn new(storage: Storage) -> Self {
+        Builder {
+            storage,
+            key: None,
+            secret_key: None,
+            create_if_missing: true,
+            overwrite: false,
+            store_secret_key: true,
+            dialect: Dialect::default(),
+            noise_key_pair: None,
+            runtime: default_runtime(),
+            settings: Settings::default(),
+        }
+    }
+
+    /// The feed's public key: to clone it from peers, or to make sure that it is the one stored.
+    pub fn key(mut self, key: PublicKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// The feed's secret key, which makes it writable. Its public key is derived.
+    pub fn secret_key(mut self, key: SecretKey) -> Self {
+        self.secret_key = Some(key);
+        self
+    }
+
+    /// Whether to make a feed where none is stored. Default: yes.
+    pub fn create_if_missing(mut self, yes: bool) -> Self {
+        self.create_if_missing = yes;
+        self
+    }
+
+    /// Whether to forget what is stored and begin anew. Default: no.
+    pub fn overwrite(mut self, yes: bool) -> Self {
+        self.overwrite = yes;
+        self
+    }
+
+    /// Whether to write the secret key of a new feed to its storage. Default: yes.
+    pub fn store_secret_key(mut self, yes: bool) -> Self {
+        self.store_secret_key = yes;
+        self
+    }
+
+    /// Whether to fetch only what is asked for. Default: no, everything that peers have is fetched.
+    pub fn sparse(mut self, yes: bool) -> Self {
+        self.settings.sparse = yes;
+        self
+    }
+
+    /// The form of new signatures, and the handshake that connections of this feed speak unless told otherwise.
+    /// Default: 8, whose signatures JavaScript 8 and 9 both accept. Signatures of both forms are always read.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// The key pair by which this side is known to its peers. Default: a new one for every feed that is opened.
+    pub fn noise_key_pair(mut self, pair: KeyPair) -> Self {
+        self.noise_key_pair = Some(pair);
+        self
+    }
+
+    /// How many requests to a peer may be unanswered at a time. Default: 128.
+    pub fn max_requests(mut self, requests: usize) -> Self {
+        self.settings.max_requests = requests;
+        self
+    }
+
+    /// How long a request may stay unanswered before the block is asked for elsewhere. Default: 20 s; `None`: for ever.
+    pub fn request_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.settings.request_timeout = timeout;
+        self
+    }
+
+    /// The runtime that this feed takes its clock and timers from. Default: async-std.
+    pub fn runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// Opens the feed, or creates it.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] if the files can't be read or are locked by another handle, [`Error::Feed`] if nothing is stored
+    /// and nothing may be created, if another key is stored, or if the files are damaged. A failed open leaves nothing
+    /// behind.
+    ///
+    /// # Cancellation
+    /// Opening does not wait: it is over with the first poll.
+    pub async fn open(self) -> Result<Hypercore> {
+        let runtime = self.runtime.ok_or(Error::NoRuntime)?;
+        let noise = match self.noise_key_pair {
+            Some(pair) => pair,
+            None => KeyPair::from_secret(random()?),
+        };
+        let options = OpenOptions {
+            key: self.key,
+            secret_key: self.secret_key,
+            create: self.create_if_missing,
+            overwrite: self.overwrite,
+            store_secret_key: self.store_secret_key,
+            dialect: self.dialect,
+            seed: random()?,
+            ..OpenOptions::default()
+        };
+        let mut files = FileSet::open(self.storage.into_provider())?;
+        let feed = open_feed(options, &mut files)?;
+        let core = Core::new(feed, files, runtime, noise, self.settings)?;
+        Ok(Hypercore::from_core(Arc::new(core)))
+    }
+}
+
+/// Plays the opening against the files, step by step.
+fn open_feed(options: OpenOptions, files: &mut FileSet) -> Result<feed::Feed> {
+    let mut step = Opening::new(options).step(Vec::new())?;
+    loop {
+        step = match step {
+            Step::Read { opening, reads } => {
+                if let Some(key) = opening.key() {
+                    files.set_context(OpenContext {
+                        key: Some(key.to_bytes()),
+                        discovery_key: Some(key.discovery_key().to_bytes()),
+                    });
+                }
+                let replies = files.read(&reads)?;
+                opening.step(replies)?
+            }
+            Step::Commit { opening, batch } => {
+                files.commit(&batch)?;
+                opening.step(Vec::new())?
+            }
+            Step::Done(feed) => return Ok(*feed),
+        };
+    }
+}

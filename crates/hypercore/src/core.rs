@@ -1,0 +1,495 @@
+//! What all handles and connections of a feed share: its files, the log, and the replicator between its peers.
+//!
+//! Two locks. `state` is held for plans and for applying what was stored, never across an await or a read of a file that
+//! isn't cached. `writer` is asynchronous and orders the commits: whoever holds it plans, writes and applies without
+//! another await, so a caller that stops waiting leaves the feed either as it was or with the commit done.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_channel::{Receiver, Sender};
+use crypto::{Dialect, DiscoveryKey, PublicKey};
+use event_listener::Event as Wake;
+use feed::Feed;
+use noise::KeyPair;
+use replicate::{Action, Config, PeerConfig, PeerId, Replicator, WishId};
+use storage::FileSet;
+use wire::Message;
+
+use crate::{
+    Error, Event, Events, Result, events::Broadcast, random::random, runtime::Runtime, view::View,
+};
+
+/// How many actions may wait for a connection that doesn't take them before it is given up.
+const MAX_ACTIONS: usize = 65_536;
+
+/// What the builder passes on to the replicator.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) sparse: bool,
+    pub(crate) max_requests: usize,
+    pub(crate) request_timeout: Option<Duration>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            sparse: false,
+            max_requests: 128,
+            request_timeout: Some(Duration::from_secs(20)),
+        }
+    }
+}
+
+pub(crate) struct Core {
+    files: FileSet,
+    runtime: Arc<dyn Runtime>,
+    noise: KeyPair,
+    // What never changes is kept beside the state, so that it is read without a lock.
+    key: PublicKey,
+    dialect: Dialect,
+    writable: bool,
+    writer: async_lock::Mutex<()>,
+    state: Mutex<State>,
+    events: Broadcast,
+    closed: AtomicBool,
+}
+
+struct State {
+    feed: Feed,
+    replicator: Replicator,
+    peers: BTreeMap<PeerId, Slot>,
+    wishes: BTreeMap<WishId, Sender<()>>,
+    next_peer: u64,
+}
+
+/// What waits for one connection.
+struct Slot {
+    actions: VecDeque<Action>,
+    wake: Arc<Wake>,
+    remote_public_key: Option<[u8; 32]>,
+    dialect: Dialect,
+}
+
+/// A peer of a feed, as it was when asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerInfo {
+    /// The peer's Noise key, if the connection has a handshake.
+    pub remote_public_key: Option<[u8; 32]>,
+    /// The dialect it speaks.
+    pub dialect: Dialect,
+    /// The length that it claims, in blocks.
+    pub remote_length: u64,
+}
+
+impl Core {
+    pub(crate) fn new(
+        feed: Feed,
+        files: FileSet,
+        runtime: Arc<dyn Runtime>,
+        noise: KeyPair,
+        settings: Settings,
+    ) -> Result<Self> {
+        let config = Config {
+            sparse: settings.sparse,
+            downloading: !feed.is_writable(),
+            max_requests: settings.max_requests,
+            request_timeout: settings.request_timeout,
+            seed: u64::from_le_bytes(random()?),
+            ..Config::default()
+        };
+        Ok(Core {
+            files,
+            runtime,
+            noise,
+            key: feed.key(),
+            dialect: feed.dialect(),
+            writable: feed.is_writable(),
+            writer: async_lock::Mutex::new(()),
+            state: Mutex::new(State {
+                feed,
+                replicator: Replicator::new(config),
+                peers: BTreeMap::new(),
+                wishes: BTreeMap::new(),
+                next_peer: 0,
+            }),
+            events: Broadcast::new(),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn key(&self) -> PublicKey {
+        self.key
+    }
+
+    pub(crate) fn discovery_key(&self) -> DiscoveryKey {
+        self.key.discovery_key()
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    pub(crate) fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    pub(crate) fn noise(&self) -> &KeyPair {
+        &self.noise
+    }
+
+    pub(crate) fn runtime(&self) -> &dyn Runtime {
+        &*self.runtime
+    }
+
+    pub(crate) fn files(&self) -> &FileSet {
+        &self.files
+    }
+
+    pub(crate) fn events(&self) -> Events {
+        self.events.listen()
+    }
+
+    /// The right to commit. Between getting it and having applied the commit nobody may await.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub(crate) async fn writer(&self) -> Result<async_lock::MutexGuard<'_, ()>> {
+        let guard = self.writer.lock().await;
+        self.check_open()?;
+        Ok(guard)
+    }
+
+    pub(crate) fn check_open(&self) -> Result<()> {
+        match self.closed.load(Ordering::Acquire) {
+            false => Ok(()),
+            true => Err(Error::Closed),
+        }
+    }
+
+    /// Looks at the feed.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Feed) -> T) -> T {
+        look(&self.state().feed)
+    }
+
+    /// Tells the replicator something, then hands out what it wants done.
+    pub(crate) fn replicate<T>(
+        &self,
+        tell: impl FnOnce(&mut Replicator, Duration, &View<'_>) -> T,
+    ) -> T {
+        let now = self.runtime.now();
+        let mut state = self.state();
+        let State {
+            feed, replicator, ..
+        } = &mut *state;
+        let told = tell(replicator, now, &View(feed));
+        state.hand_out();
+        told
+    }
+
+    /// When the replicator next wants to know the time.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.state().replicator.poll_timeout()
+    }
+
+    /// Makes a stored commit known: to the feed, the replicator, the listeners.
+    pub(crate) fn apply(
+        &self,
+        commit: feed::Commit,
+        tell: impl FnOnce(&mut Replicator, Duration, &View<'_>),
+    ) {
+        let now = self.runtime.now();
+        let mut state = self.state();
+        let State {
+            feed, replicator, ..
+        } = &mut *state;
+        let happened = feed.apply(commit);
+        tell(replicator, now, &View(feed));
+        let complete = !self.writable && feed.bitfield().has_blocks(0..feed.length());
+        state.hand_out();
+        drop(state);
+        let downloaded = happened
+            .iter()
+            .any(|event| matches!(event, feed::Event::Download { .. }));
+        for event in happened {
+            if let Some(event) = announce(event) {
+                self.events.send(event);
+            }
+        }
+        if downloaded && complete {
+            self.events.send(Event::Sync);
+        }
+    }
+
+    /// Adds a peer; it leaves when the guard is dropped.
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        wake: Arc<Wake>,
+        config: PeerConfig,
+        remote_public_key: Option<[u8; 32]>,
+        dialect: Dialect,
+    ) -> Member {
+        let now = self.runtime.now();
+        let mut state = self.state();
+        let id = PeerId(state.next_peer);
+        state.next_peer += 1;
+        let slot = Slot {
+            actions: VecDeque::new(),
+            wake,
+            remote_public_key,
+            dialect,
+        };
+        state.peers.insert(id, slot);
+        let State {
+            feed, replicator, ..
+        } = &mut *state;
+        replicator.add_peer(now, id, config, &View(feed));
+        state.hand_out();
+        drop(state);
+        self.events.send(Event::PeerAdd { remote_public_key });
+        Member {
+            core: Arc::clone(self),
+            id,
+            remote_public_key,
+        }
+    }
+
+    /// Waits for a block that isn't here. The wish is withdrawn if the caller stops waiting.
+    pub(crate) fn wish(self: &Arc<Self>, block: u64) -> Wish {
+        let (sender, granted) = async_channel::bounded(1);
+        let now = self.runtime.now();
+        let mut state = self.state();
+        let State {
+            feed,
+            replicator,
+            wishes,
+            ..
+        } = &mut *state;
+        let id = replicator.want(now, block, &View(feed));
+        wishes.insert(id, sender);
+        state.hand_out();
+        drop(state);
+        Wish {
+            core: Arc::clone(self),
+            id,
+            granted,
+        }
+    }
+
+    pub(crate) fn peers(&self) -> Vec<PeerInfo> {
+        let state = self.state();
+        let peers = state.peers.iter().map(|(id, slot)| PeerInfo {
+            remote_public_key: slot.remote_public_key,
+            dialect: slot.dialect,
+            remote_length: state.replicator.peer_length(*id).unwrap_or(0),
+        });
+        peers.collect()
+    }
+
+    pub(crate) fn remote_len(&self) -> u64 {
+        self.state().replicator.remote_length()
+    }
+
+    /// Ends every wait, every connection and, once the last commit is through, the feed.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] if the last sync fails.
+    pub(crate) async fn close(self: &Arc<Self>) -> Result<()> {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        {
+            let mut state = self.state();
+            // Dropping a sender tells the one who waits.
+            state.wishes.clear();
+            for slot in state.peers.values() {
+                slot.wake.notify(usize::MAX);
+            }
+        }
+        // Behind the last commit.
+        let _writer = self.writer.lock().await;
+        self.events.close();
+        let (sender, synced) = async_channel::bounded(1);
+        let core = Arc::clone(self);
+        let sync = Box::new(move || {
+            let result = core.files.sync();
+            core.files.close();
+            // A caller that no longer waits doesn't want to know.
+            let _ = sender.try_send(result);
+        });
+        self.runtime.unblock(sync).await;
+        match synced.try_recv() {
+            Ok(Err(error)) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock is held would be a bug of ours; what the lock guards is only changed by calls that
+        // can't fail half-way, so the others may go on.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Brings each action to the connection or the caller that it is for.
+    fn hand_out(&mut self) {
+        while let Some(action) = self.replicator.poll_action() {
+            let peer = match &action {
+                Action::Resolved { wish, .. } => {
+                    if let Some(sender) = self.wishes.remove(wish) {
+                        // The one who wished may have gone.
+                        let _ = sender.try_send(());
+                    }
+                    continue;
+                }
+                Action::Send { peer, .. }
+                | Action::Serve { peer, .. }
+                | Action::Store { peer, .. }
+                | Action::Close { peer }
+                | Action::Disconnect { peer, .. } => *peer,
+                _ => continue,
+            };
+            if let Some(slot) = self.peers.get_mut(&peer) {
+                slot.push(action);
+            }
+        }
+    }
+}
+
+impl Slot {
+    fn push(&mut self, action: Action) {
+        if !self.merge(&action) {
+            self.actions.push_back(action);
+        }
+        self.wake.notify(usize::MAX);
+    }
+
+    /// Joins the news of an append to those still unsent, so that a peer that doesn't read costs no memory for each.
+    fn merge(&mut self, action: &Action) -> bool {
+        let Action::Send {
+            message: Message::Have(new),
+            ..
+        } = action
+        else {
+            return false;
+        };
+        let Some(Action::Send {
+            message: Message::Have(last),
+            ..
+        }) = self.actions.back_mut()
+        else {
+            return false;
+        };
+        let plain = |have: &wire::Have| have.bitfield.is_none() && have.ack.is_none();
+        if !plain(last) || !plain(new) || last.start + last.length() != new.start {
+            return false;
+        }
+        last.length = Some(last.length() + new.length());
+        true
+    }
+}
+
+/// A connection's place among the peers of a feed.
+pub(crate) struct Member {
+    core: Arc<Core>,
+    id: PeerId,
+    remote_public_key: Option<[u8; 32]>,
+}
+
+impl Member {
+    pub(crate) fn id(&self) -> PeerId {
+        self.id
+    }
+
+    /// What is to be done for this peer, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] once the feed is closed.
+    pub(crate) fn take_actions(&self, into: &mut VecDeque<Action>) -> Result<()> {
+        self.core.check_open()?;
+        if let Some(slot) = self.core.state().peers.get_mut(&self.id) {
+            if slot.actions.len() > MAX_ACTIONS {
+                return Err(replicate::Error::Overloaded.into());
+            }
+            into.append(&mut slot.actions);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let now = self.core.runtime.now();
+        let mut state = self.core.state();
+        state.peers.remove(&self.id);
+        let State {
+            feed, replicator, ..
+        } = &mut *state;
+        replicator.remove_peer(now, self.id, &View(feed));
+        state.hand_out();
+        drop(state);
+        self.core.events.send(Event::PeerRemove {
+            remote_public_key: self.remote_public_key,
+        });
+    }
+}
+
+/// A block that somebody waits for.
+pub(crate) struct Wish {
+    core: Arc<Core>,
+    id: WishId,
+    granted: Receiver<()>,
+}
+
+impl Wish {
+    /// Completes when the block is stored.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if the feed is closed meanwhile.
+    pub(crate) async fn granted(&self) -> Result<()> {
+        self.granted.recv().await.map_err(|_| Error::Closed)
+    }
+}
+
+impl Drop for Wish {
+    fn drop(&mut self) {
+        let now = self.core.runtime.now();
+        let mut state = self.core.state();
+        if state.wishes.remove(&self.id).is_some() {
+            let State {
+                feed, replicator, ..
+            } = &mut *state;
+            replicator.cancel(now, self.id, &View(feed));
+            state.hand_out();
+        }
+    }
+}
+
+/// What listeners are told of something that the log reports.
+fn announce(event: feed::Event) -> Option<Event> {
+    match event {
+        feed::Event::Append { length, .. } | feed::Event::Grown { length } => {
+            Some(Event::Append { length })
+        }
+        feed::Event::Download { block, len } => Some(Event::Download { block, len }),
+        _ => None,
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("writable", &self.writable)
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
+    }
+}

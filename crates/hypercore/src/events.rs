@@ -1,0 +1,147 @@
+//! What happens to a feed, as a stream that anyone may listen to.
+//!
+//! Events wait in one bounded queue. A listener that falls behind loses the oldest and is told how many; it never holds
+//! up the feed.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use async_broadcast::{InactiveReceiver, Receiver, RecvError, Sender};
+use futures_core::Stream;
+
+/// How many events wait for the slowest listener.
+const CAPACITY: usize = 1024;
+
+/// Something that happened to a feed. It is announced after what it tells of has been stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The feed has grown to `length` blocks, by an append here or because a peer proved a longer tree.
+    Append {
+        /// The new length in blocks.
+        length: u64,
+    },
+    /// A block came from a peer, was verified and is stored.
+    Download {
+        /// Its number.
+        block: u64,
+        /// Its size in bytes.
+        len: usize,
+    },
+    /// Every block below the length is stored here.
+    Sync,
+    /// A peer opened this feed.
+    PeerAdd {
+        /// The peer's Noise key, if the connection has a handshake.
+        remote_public_key: Option<[u8; 32]>,
+    },
+    /// A peer is gone.
+    PeerRemove {
+        /// The peer's Noise key, if the connection had a handshake.
+        remote_public_key: Option<[u8; 32]>,
+    },
+    /// The listener was too slow and lost this many events.
+    Lagged {
+        /// How many.
+        missed: u64,
+    },
+    /// The feed was closed; nothing follows.
+    Close,
+}
+
+/// A stream of [`Event`]s, from the moment it was made. Ends after [`Event::Close`].
+pub struct Events {
+    receiver: Receiver<Event>,
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events")
+            .field("waiting", &self.receiver.len())
+            .finish()
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        Pin::new(&mut self.receiver)
+            .poll_recv(cx)
+            .map(|received| match received? {
+                Ok(event) => Some(event),
+                Err(RecvError::Overflowed(missed)) => Some(Event::Lagged { missed }),
+                Err(RecvError::Closed) => None,
+            })
+    }
+}
+
+/// The sending side, held by the feed.
+pub(crate) struct Broadcast {
+    sender: Sender<Event>,
+    // Keeps the queue open while nobody listens.
+    idle: InactiveReceiver<Event>,
+}
+
+impl Broadcast {
+    pub(crate) fn new() -> Self {
+        let (mut sender, receiver) = async_broadcast::broadcast(CAPACITY);
+        sender.set_overflow(true);
+        Broadcast {
+            sender,
+            idle: receiver.deactivate(),
+        }
+    }
+
+    pub(crate) fn send(&self, event: Event) {
+        if self.sender.receiver_count() > 0 {
+            // Neither full (it overflows) nor without a receiver; a closed queue has nobody left to tell.
+            let _ = self.sender.try_broadcast(event);
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        self.send(Event::Close);
+        self.sender.close();
+    }
+
+    pub(crate) fn listen(&self) -> Events {
+        Events {
+            receiver: self.idle.activate_cloned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_lite::{StreamExt, future::block_on};
+
+    use super::*;
+
+    #[test]
+    fn a_slow_listener_is_told_how_many_events_it_missed() {
+        let broadcast = Broadcast::new();
+        let mut events = broadcast.listen();
+        for length in 0..CAPACITY as u64 + 3 {
+            broadcast.send(Event::Append { length });
+        }
+        block_on(async {
+            assert_eq!(events.next().await, Some(Event::Lagged { missed: 3 }));
+            assert_eq!(events.next().await, Some(Event::Append { length: 3 }));
+        });
+    }
+
+    #[test]
+    fn the_stream_ends_after_close() {
+        let broadcast = Broadcast::new();
+        let mut events = broadcast.listen();
+        broadcast.close();
+        block_on(async {
+            assert_eq!(events.next().await, Some(Event::Close));
+            assert_eq!(events.next().await, None);
+        });
+    }
+}

@@ -1,0 +1,40 @@
+//! What the facade needs of an asynchronous runtime: a clock, a timer, and a place for calls that block.
+//!
+//! Everything else is runtime-neutral: sockets come in through the `futures-io` traits, locks and channels work on any
+//! executor. The one runtime that ships is async-std, in one file behind the feature of the same name.
+
+#[cfg(feature = "async-std")]
+mod async_std;
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+#[cfg(feature = "async-std")]
+pub use async_std::AsyncStd;
+
+/// A boxed future that may move between threads.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// The services of a runtime.
+///
+/// Implement it to run feeds on another executor, or on a virtual clock:
+/// [`Builder::runtime`](crate::Builder::runtime) takes it.
+pub trait Runtime: fmt::Debug + Send + Sync + 'static {
+    /// The time since a start of the runtime's choosing. Never goes backwards.
+    fn now(&self) -> Duration;
+
+    /// Completes after `duration`.
+    fn sleep(&self, duration: Duration) -> BoxFuture<()>;
+
+    /// Runs a call that may block for long (such as a sync to disk) where it holds up no other task.
+    ///
+    /// The call runs to its end even if the future is dropped.
+    fn unblock(&self, call: Box<dyn FnOnce() + Send>) -> BoxFuture<()>;
+}
+
+/// The runtime of a feed for which none was named.
+pub(crate) fn default_runtime() -> Option<Arc<dyn Runtime>> {
+    #[cfg(feature = "async-std")]
+    return Some(Arc::new(AsyncStd::default()));
+    #[cfg(not(feature = "async-std"))]
+    None
+}
