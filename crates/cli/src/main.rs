@@ -1,2 +1,31 @@
-//! The program.
-fn main() {}
+//! The program `hypercore`: create, append to, serve and clone feeds.
+//!
+//! Data goes to standard output and nothing else does; what a person wants to know meanwhile goes to standard error.
+
+mod arguments;
+mod commands;
+mod failure;
+mod interrupt;
+mod link;
+mod output;
+mod progress;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{arguments::Arguments, output::Output};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.json);
+    let command = commands::run(arguments.command, output);
+    match async_std::task::block_on(interrupt::unless_interrupted(command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit_code()
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The commands, one file each.
+
+mod append;
+mod cat;
+mod clone;
+mod create;
+mod get;
+mod info;
+mod serve;
+
+use std::path::Path;
+
+use hypercore::{Dialect, Hypercore};
+
+use crate::{arguments::Command, failure::Failure, output::Output};
+
+/// Runs a command to its end.
+pub(crate) async fn run(command: Command, output: Output) -> Result<(), Failure> {
+    let output = &output;
+    match command {
+        Command::Create(arguments) => create::run(arguments, output).await,
+        Command::Append(arguments) => append::run(arguments, output).await,
+        Command::Cat(arguments) => cat::run(arguments, output).await,
+        Command::Get(arguments) => get::run(arguments, output).await,
+        Command::Info(arguments) => info::run(arguments, output).await,
+        Command::Serve(arguments) => serve::run(arguments, output).await,
+        Command::Clone(arguments) => clone::run(arguments, output).await,
+    }
+}
+
+/// Opens a feed that must be there.
+async fn open(dir: &Path, dialect: Dialect) -> Result<Hypercore, Failure> {
+    Hypercore::builder(dir)
+        .create_if_missing(false)
+        .dialect(dialect)
+        .open()
+        .await
+        .map_err(|error| Failure::at(dir, error))
+}
+
+/// Closes a feed whose command is done.
+async fn close(dir: &Path, feed: &Hypercore) -> Result<(), Failure> {
+    feed.close().await.map_err(|error| Failure::at(dir, error))
+}

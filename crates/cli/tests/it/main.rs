@@ -1,0 +1,9 @@
+//! The program as a person or a script meets it: real processes, real files, sockets on the loopback.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod clone;
+mod exit;
+mod json;
+mod local;
+mod program;
