@@ -112,8 +112,8 @@ impl World {
         match what % 24 {
             0 => {
                 let config = PeerConfig {
-                    live: b % 2 == 0,
-                    ack: b % 3 == 0,
+                    live: b.is_multiple_of(2),
+                    ack: b.is_multiple_of(3),
                     ..PeerConfig::default()
                 };
                 self.leave(id);
@@ -353,7 +353,7 @@ fn message(kind: u8, a: u64, b: u64, length: u64) -> Message {
                 nodes: Vec::new(),
                 ..answer(a, false, length)
             },
-            _ => answer(a, b % 4 > 0, length),
+            _ => answer(a, !b.is_multiple_of(4), length),
         }),
     }
 }

@@ -1,0 +1,28 @@
+//! What must hold for any bytes at all, one module for each crate.
+//!
+//! A body is a plain function of bytes that asserts properties: round trips, equality with a naive model, growth that
+//! stays below a bound. So it runs in three ways: under libFuzzer (`fuzz_targets/`, three lines each), over what is saved
+//! in `corpus/` and `regressions/`, and over seeded random inputs. The last two are `tests/replay.rs`, on stable, without
+//! libFuzzer.
+
+pub mod crypto;
+pub mod hypercore;
+pub mod merkle;
+pub mod replicate;
+pub mod storage;
+
+/// A body: it panics if something doesn't hold for these bytes.
+pub type Body = fn(&[u8]);
+
+/// All targets by name. Each has a corpus, a file in `fuzz_targets/` and a section in `Cargo.toml`, which the replay
+/// checks.
+pub const TARGETS: &[(&str, Body)] = &[
+    ("crypto_hashes", crypto::crypto_hashes),
+    ("crypto_verify", crypto::crypto_verify),
+    ("facade", hypercore::facade),
+    ("merkle_copies", merkle::merkle_copies),
+    ("merkle_index", merkle::merkle_index),
+    ("merkle_proof", merkle::merkle_proof),
+    ("replicate", replicate::replicate),
+    ("storage_batches", storage::storage_batches),
+];
