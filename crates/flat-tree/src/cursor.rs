@@ -125,8 +125,13 @@ impl Cursor {
             Some(block) if block < length => {}
             _ => return false,
         }
-        while self.at.is_left() && self.at.parent().end_block() <= length {
-            self.at = self.at.parent();
+        while self.at.is_left() {
+            let parent = self.at.parent();
+            // Beyond the domain the topmost node is its own parent: the climb ends there too.
+            if parent.end_block() > length || parent.depth() == self.at.depth() {
+                break;
+            }
+            self.at = parent;
         }
         true
     }

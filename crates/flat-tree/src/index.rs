@@ -59,7 +59,7 @@ impl Index {
         }
     }
 
-    /// Height above the leaves, `0..=62`.
+    /// Height above the leaves: at most 62 below [`LIMIT`](Self::LIMIT), at most 64 for any number.
     pub const fn depth(self) -> u32 {
         self.0.trailing_ones()
     }
@@ -82,7 +82,8 @@ impl Index {
         self.offset() & 1 == 0
     }
 
-    /// The node right above. Every node has one; the tree has no top.
+    /// The node right above. Every node below [`LIMIT`](Self::LIMIT) has one; beyond, `u64::MAX` is its own parent, so a
+    /// loop that climbs has to have an end of its own.
     pub const fn parent(self) -> Self {
         Self::at(self.depth() + 1, self.offset() >> 1)
     }

@@ -63,7 +63,8 @@ impl Iterator for Patch {
         }
         if let Some(at) = self.climb {
             let parent = at.parent();
-            if parent.end_block() > self.to {
+            // Beyond the domain the topmost node is its own parent: the climb ends there too.
+            if parent.end_block() > self.to || parent.depth() == at.depth() {
                 self.climb = None;
                 self.rest = FullRoots::between(at.end_block(), self.to);
             } else if at.is_left() {

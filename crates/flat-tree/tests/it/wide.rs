@@ -36,7 +36,7 @@ fn exact_below_the_limit() {
         assert_eq!(u128::from(index.parent().get()), at(depth + 1, offset / 2));
         assert_eq!(u128::from(index.sibling().get()), at(depth, offset ^ 1));
         assert_eq!(u128::from(index.left_span().get()), wide + 1 - width);
-        assert_eq!(u128::from(index.right_span().get()), wide - 1 + width);
+        assert_eq!(u128::from(index.right_span().get()), wide + width - 1);
         assert_eq!(u128::from(index.next_tree().get()), wide + 1 + width);
         assert_eq!(u128::from(index.leaf_count()), width);
         assert_eq!(u128::from(index.node_count()), 2 * width - 1);
@@ -102,6 +102,10 @@ fn nothing_panics_above_the_limit() {
         cursor.next_tree();
         cursor.prev_tree();
         cursor.full_root(u64::MAX);
+        // From the first leaf everything fits below everything: only the top ends the climb.
+        for leaf in [0, n & !1] {
+            assert!(Cursor::new(Index::new(leaf)).full_root(u64::MAX));
+        }
     }
 }
 
