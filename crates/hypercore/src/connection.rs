@@ -5,12 +5,12 @@
 //! work that it gave rise to. The order of a turn's work is the order of the layers: messages in, blocks stored,
 //! requests served, bytes out.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use event_listener::Event as Wake;
 use futures_io::{AsyncRead, AsyncWrite};
-use futures_lite::AsyncWriteExt;
+use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use merkle::RemoteTree;
 use protocol::{Channel, Config, Connection, Event, Randomness};
 use replicate::{Action, PeerConfig};
@@ -20,6 +20,7 @@ use crate::{
     Error, Result, Session,
     core::{Core, Member},
     random::random,
+    runtime::Runtime,
     serve::serve,
     session::Options,
     store::store,
@@ -32,18 +33,19 @@ const INPUT: usize = 64 * 1024;
 /// Requests are answered as long as less than this waits to be sent.
 const SEND_AHEAD: usize = 512 * 1024;
 
+/// How long a remote that has said all may take to hang up.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// Replicates one feed over one socket until the connection ends.
 pub(crate) async fn run<S>(core: Arc<Core>, mut socket: S, options: Options) -> Result<Session>
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     core.check_open()?;
     let mut driver = Driver::new(core, options)?;
     let mut timer = Timer::default();
     let mut input = vec![0; INPUT].into_boxed_slice();
     let mut output = Bytes::new();
-    let mut remote_ended = false;
-    let mut ended = false;
     loop {
         // Listen first, look second: what is left for us in between wakes the turn at once.
         let mut wake = Box::pin(driver.wake.listen());
@@ -53,29 +55,29 @@ where
         }
         worked?;
         if output.is_empty() && driver.connection.is_finished() {
-            if !ended {
-                socket.close().await.map_err(Error::Connection)?;
-                ended = true;
-            }
-            if remote_ended {
-                return Ok(driver.session(true));
-            }
-        } else if output.is_empty() && remote_ended {
-            return Ok(driver.session(false));
+            let remote_ended = driver.remote_ended;
+            hang_up(&mut socket, &mut input, remote_ended, driver.core.runtime()).await;
+            return Ok(driver.session());
+        }
+        if output.is_empty() && driver.remote_ended {
+            return Ok(driver.session());
         }
         let deadline = driver.deadline();
         timer.set(deadline, driver.core.runtime());
         let waiting = Waiting {
             input: &mut input,
-            reading: !remote_ended && driver.wants_input(),
+            reading: !driver.remote_ended && driver.wants_input(),
             output: &mut output,
             wake: &mut wake,
             timer: &mut timer,
         };
-        match turn(&mut socket, waiting).await.map_err(Error::Connection)? {
+        match turn(&mut socket, waiting)
+            .await
+            .map_err(Error::Connection)?
+        {
             Turn::Received(len) => driver.receive(input.get(..len).unwrap_or_default())?,
             Turn::Ended => {
-                remote_ended = true;
+                driver.remote_ended = true;
                 driver.connection.handle_end(driver.core.runtime().now());
             }
             Turn::Due => driver.timeout()?,
@@ -84,11 +86,30 @@ where
     }
 }
 
+/// Ends our direction and waits for the remote to end its own: a socket that is dropped with bytes unread may take back
+/// what it has sent. Everything is said by then, so what goes wrong here is no error, and the wait is short.
+async fn hang_up<S>(socket: &mut S, input: &mut [u8], remote_ended: bool, runtime: &dyn Runtime)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let farewell = async {
+        if socket.close().await.is_err() {
+            return;
+        }
+        runtime.end_sending(socket);
+        while !remote_ended && matches!(socket.read(input).await, Ok(1..)) {}
+    };
+    future::or(farewell, runtime.sleep(FAREWELL)).await;
+}
+
 struct Driver {
     core: Arc<Core>,
     connection: Connection,
     channel: Channel,
     live: bool,
+    remote_ended: bool,
+    /// Whether both sides have said that they have all they wanted.
+    finished: bool,
     wake: Arc<Wake>,
     /// Our place among the peers, from the moment both sides have opened the feed.
     member: Option<Member>,
@@ -118,6 +139,8 @@ impl Driver {
             connection,
             channel,
             live: options.live,
+            remote_ended: false,
+            finished: false,
             wake: Arc::new(Wake::new()),
             member: None,
             actions: VecDeque::new(),
@@ -184,7 +207,11 @@ impl Driver {
             }
             Event::Closed { channel } if channel == self.channel => self.member = None,
             Event::RemoteOpen { discovery_key } => self.connection.refuse(discovery_key),
-            Event::Finished => self.connection.finish(),
+            Event::Finished => {
+                // A remote that just hangs up ends the connection too, but has not said that it has all it wants.
+                self.finished |= !self.remote_ended;
+                self.connection.finish();
+            }
             _ => {}
         }
     }
@@ -246,18 +273,18 @@ impl Driver {
         self.connection.wants_input() && self.member.as_ref().is_none_or(polite)
     }
 
-    fn deadline(&self) -> Option<std::time::Duration> {
+    fn deadline(&self) -> Option<Duration> {
         [self.connection.poll_timeout(), self.core.deadline()]
             .into_iter()
             .flatten()
             .min()
     }
 
-    fn session(&self, finished: bool) -> Session {
+    fn session(&self) -> Session {
         Session {
             remote_public_key: self.connection.remote_public_key(),
             dialect: self.connection.dialect(),
-            finished,
+            finished: self.finished,
             bytes_received: self.connection.bytes_received(),
             bytes_sent: self.connection.bytes_sent(),
         }

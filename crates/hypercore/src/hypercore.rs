@@ -160,8 +160,7 @@ impl Hypercore {
 
     /// How many blocks of a range are stored here.
     pub fn downloaded(&self, blocks: Range<u64>) -> u64 {
-        self.core
-            .read(|feed| feed.bitfield().count_blocks(blocks))
+        self.core.read(|feed| feed.bitfield().count_blocks(blocks))
     }
 
     /// The largest length that a connected peer claims, in blocks.

@@ -60,6 +60,8 @@ pub use noise::{DialectChoice, KeyPair as NoiseKeyPair, Role};
 pub use protocol::Error as ProtocolError;
 pub use replicate::Error as ReplicationError;
 
+#[cfg(feature = "async-std")]
+pub use crate::runtime::AsyncStd;
 pub use crate::{
     builder::Builder,
     core::PeerInfo,
@@ -70,8 +72,6 @@ pub use crate::{
     session::{Replicate, Session},
     storage::Storage,
 };
-#[cfg(feature = "async-std")]
-pub use crate::runtime::AsyncStd;
 
 // The examples of the two READMEs run with the doc tests.
 #[cfg(doctest)]

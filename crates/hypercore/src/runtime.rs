@@ -6,7 +6,7 @@
 #[cfg(feature = "async-std")]
 mod async_std;
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{any::Any, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 #[cfg(feature = "async-std")]
 pub use async_std::AsyncStd;
@@ -29,6 +29,12 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
     ///
     /// The call runs to its end even if the future is dropped.
     fn unblock(&self, call: Box<dyn FnOnce() + Send>) -> BoxFuture<()>;
+
+    /// Ends the sending direction of a socket of this runtime, if closing it by `AsyncWrite::poll_close` only flushes it.
+    ///
+    /// Called once everything is sent and the socket is closed. Without it two peers that have said all they had to say
+    /// would wait for one another. Default: does nothing, which is right for sockets whose `poll_close` does it.
+    fn end_sending(&self, _socket: &mut dyn Any) {}
 }
 
 /// The runtime of a feed for which none was named.

@@ -1,6 +1,12 @@
 //! The runtime async-std: the only file of this crate that names it.
 
-use std::time::{Duration, Instant};
+use std::{
+    any::Any,
+    net::Shutdown,
+    time::{Duration, Instant},
+};
+
+use async_std::net::TcpStream;
 
 use super::{BoxFuture, Runtime};
 
@@ -29,5 +35,16 @@ impl Runtime for AsyncStd {
 
     fn unblock(&self, call: Box<dyn FnOnce() + Send>) -> BoxFuture<()> {
         Box::pin(async_std::task::spawn_blocking(call))
+    }
+
+    fn end_sending(&self, socket: &mut dyn Any) {
+        // Closing these sockets flushes them and no more. One that is already disconnected has nothing to end.
+        if let Some(socket) = socket.downcast_ref::<TcpStream>() {
+            let _ = socket.shutdown(Shutdown::Write);
+        }
+        #[cfg(unix)]
+        if let Some(socket) = socket.downcast_ref::<async_std::os::unix::net::UnixStream>() {
+            let _ = socket.shutdown(Shutdown::Write);
+        }
     }
 }

@@ -44,10 +44,12 @@ impl AsyncWrite for Duplex {
     ) -> Poll<io::Result<usize>> {
         match &mut self.writer {
             // A pipe whose reader is gone takes nothing more: what a socket calls broken.
-            Some(writer) => Pin::new(writer).poll_write(cx, bytes).map(|written| match written {
-                Ok(0) => Err(io::ErrorKind::BrokenPipe.into()),
-                other => other,
-            }),
+            Some(writer) => Pin::new(writer)
+                .poll_write(cx, bytes)
+                .map(|written| match written {
+                    Ok(0) => Err(io::ErrorKind::BrokenPipe.into()),
+                    other => other,
+                }),
             None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         }
     }

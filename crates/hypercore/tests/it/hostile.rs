@@ -28,18 +28,27 @@ fn refused(dialect: Dialect, mut change: impl FnMut(&mut Data) -> bool + Send + 
         let (to_writer, writer_end) = duplex(64 * 1024);
         let server = task::spawn(writer.replicate(Role::Responder, writer_end).into_future());
         let middle = {
-            let (key, changed) = (writer.key(), Arc::clone(&changed));
-            task::spawn(relay(key, to_reader, to_writer, move |mut message| {
-                if let Message::Data(data) = &mut message
-                    && change(data)
-                {
-                    changed.fetch_add(1, Ordering::Relaxed);
-                }
-                vec![message]
-            }))
+            let (key, dialect, changed) = (writer.key(), writer.dialect(), Arc::clone(&changed));
+            task::spawn(relay(
+                key,
+                dialect,
+                to_reader,
+                to_writer,
+                move |mut message| {
+                    if let Message::Data(data) = &mut message
+                        && change(data)
+                    {
+                        changed.fetch_add(1, Ordering::Relaxed);
+                    }
+                    vec![message]
+                },
+            ))
         };
         let result = reader.replicate(Role::Initiator, reader_end).await;
-        assert!(changed.load(Ordering::Relaxed) > 0, "nothing was tampered with");
+        assert!(
+            changed.load(Ordering::Relaxed) > 0,
+            "nothing was tampered with"
+        );
         assert!(
             matches!(&result, Err(Error::Peer(PeerError::Verification { .. }))),
             "{result:?}"
@@ -54,7 +63,10 @@ fn refused(dialect: Dialect, mut change: impl FnMut(&mut Data) -> bool + Send + 
 async fn honest_afterwards(reader: &Hypercore, writer: &Hypercore) {
     for block in 0..writer.len() {
         if reader.has(block) {
-            assert_eq!(reader.get(block).await.unwrap(), writer.get(block).await.unwrap());
+            assert_eq!(
+                reader.get(block).await.unwrap(),
+                writer.get(block).await.unwrap()
+            );
         }
     }
     let (left, right) = connect(reader, writer, false);
@@ -189,6 +201,9 @@ async fn wrong_capability(mut socket: Duplex, key: hypercore::PublicKey) {
         input.extend_from_slice(&chunk[..len]);
         let consumed = handshake.handle_bytes(&input).unwrap();
         input.drain(..consumed);
+        if handshake.needs_authentication().is_some() {
+            handshake.authenticate(true).unwrap();
+        }
         while let Some(bytes) = handshake.poll_transmit() {
             socket.write_all(&bytes).await.unwrap();
         }
@@ -230,7 +245,9 @@ fn a_tampered_handshake_ends_the_connection() {
             assert!(
                 matches!(
                     result,
-                    Err(Error::Peer(PeerError::Protocol(ProtocolError::Handshake(_))))
+                    Err(Error::Peer(PeerError::Protocol(ProtocolError::Handshake(
+                        _
+                    ))))
                 ),
                 "byte {byte}: {result:?}"
             );

@@ -188,7 +188,12 @@ fn a_secret_key_makes_the_feed_that_belongs_to_it() {
 fn another_key_than_the_stored_one_is_refused() {
     block_on(async {
         let files = MemoryFiles::default();
-        Hypercore::open(at(&files)).await.unwrap().close().await.unwrap();
+        Hypercore::open(at(&files))
+            .await
+            .unwrap()
+            .close()
+            .await
+            .unwrap();
         let other = Hypercore::builder(at(&files))
             .key(KeyPair::from_seed([1; 32]).public())
             .open()

@@ -51,10 +51,7 @@ pub(crate) fn connect(
     let (left, right) = duplex(16 * 1024);
     let a = a.replicate(Role::Initiator, left).live(live);
     let b = b.replicate(Role::Responder, right).live(live);
-    (
-        task::spawn(a.into_future()),
-        task::spawn(b.into_future()),
-    )
+    (task::spawn(a.into_future()), task::spawn(b.into_future()))
 }
 
 pub(crate) async fn assert_same(a: &Hypercore, b: &Hypercore) {
@@ -232,7 +229,11 @@ fn a_peer_with_another_key_is_refused_by_its_capability_or_ignored() {
             .await
             .unwrap();
         let (left, right) = connect(&stranger, &writer, false);
-        assert!(!left.await.is_ok_and(|session| session.finished && stranger.len() > 0));
+        assert!(
+            !left
+                .await
+                .is_ok_and(|session| session.finished && stranger.len() > 0)
+        );
         assert!(right.await.is_ok());
         assert_eq!(stranger.len(), 0);
     });

@@ -1,10 +1,10 @@
 //! A man in the middle who knows the feed's key: two handshakes, and every message goes through his hands.
 
 use bytes::Bytes;
-use crypto::PublicKey;
+use crypto::{Dialect, PublicKey};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
-use noise::{KeyPair, Role};
+use noise::{DialectChoice, KeyPair, Role};
 use protocol::{Channel, Config, Connection, Event, Randomness};
 use wire::Message;
 
@@ -21,8 +21,9 @@ struct Side<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Side<S> {
-    fn new(socket: S, role: Role, key: &PublicKey, seed: u8) -> Self {
-        let config = Config::new(role, KeyPair::from_seed([seed; 32]));
+    fn new(socket: S, role: Role, key: &PublicKey, dialect: Dialect, seed: u8) -> Self {
+        let mut config = Config::new(role, KeyPair::from_seed([seed; 32]));
+        config.dialect = DialectChoice::Fixed(dialect);
         let randomness = Randomness {
             ephemeral: [seed + 1; 32],
             nonce: [seed + 2; 24],
@@ -52,7 +53,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Side<S> {
     /// The messages in the `len` bytes that were read.
     fn receive(&mut self, len: usize) -> Vec<Message> {
         let now = std::time::Duration::ZERO;
-        if len == 0 || self.connection.handle_bytes(now, &self.buffer[..len]).is_err() {
+        if len == 0
+            || self
+                .connection
+                .handle_bytes(now, &self.buffer[..len])
+                .is_err()
+        {
             self.ended = true;
         }
         let mut messages = Vec::new();
@@ -91,14 +97,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Side<S> {
 /// of the writer and says what the reader gets instead.
 pub(crate) async fn relay<S>(
     key: PublicKey,
+    dialect: Dialect,
     reader: S,
     writer: S,
     mut tamper: impl FnMut(Message) -> Vec<Message>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut reader = Side::new(reader, Role::Responder, &key, 10);
-    let mut writer = Side::new(writer, Role::Initiator, &key, 20);
+    let mut reader = Side::new(reader, Role::Responder, &key, dialect, 10);
+    let mut writer = Side::new(writer, Role::Initiator, &key, dialect, 20);
     enum Arrived {
         FromReader(usize),
         FromWriter(usize),
@@ -106,10 +113,9 @@ pub(crate) async fn relay<S>(
     while !reader.ended && !writer.ended {
         reader.flush().await;
         writer.flush().await;
-        let arrived = future::or(
-            async { Arrived::FromReader(reader.read().await) },
-            async { Arrived::FromWriter(writer.read().await) },
-        )
+        let arrived = future::or(async { Arrived::FromReader(reader.read().await) }, async {
+            Arrived::FromWriter(writer.read().await)
+        })
         .await;
         match arrived {
             Arrived::FromReader(len) => {
