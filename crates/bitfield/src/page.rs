@@ -96,7 +96,12 @@ impl Page {
         let mut bytes = Vec::with_capacity(size.bytes());
         bytes.extend_from_slice(&self.data);
         bytes.extend_from_slice(&self.tree);
-        bytes.extend(self.index.iter().take(size.index_bytes()));
+        match size {
+            PageSize::Current => bytes.extend_from_slice(&self.index),
+            // What belongs there depends on the order of operations. Zeros claim nothing; ones where there are gaps would
+            // make JavaScript believe that it has blocks that it lacks.
+            PageSize::Legacy => bytes.resize(size.bytes(), 0),
+        }
         bytes
     }
 
