@@ -47,6 +47,9 @@ impl Default for Config {
 pub struct PeerConfig {
     /// Stay after everything is fetched, and wait for what is appended.
     pub live: bool,
+    /// Only fetch: answer none of its requests. Without [`live`](Self::live) the peer is left once everything is fetched,
+    /// whether or not it would still like to have something from us.
+    pub download_only: bool,
     /// Another window than that of the feed.
     pub max_requests: Option<usize>,
     /// Ask the peer to confirm what it stores.

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!   reader                                        writer
+//!                   ◀─  Status { up, not down }   never fetches anything
 //!   has everything   Status { up, not down }  ─▶
-//!                   ◀─  Status { neither }        never fetched anything
-//!                   ◀─  Close
 //!                    Close  ─▶
+//!                   ◀─  Close
 //! ```
 //!
-//! Of two readers, each says that it fetches no more once it has everything; who hears that second closes.
+//! Of two readers, each says that it fetches no more once it has everything; who hears that second closes. A reader of
+//! JavaScript waits for the Close also from a writer, which one that is live never sends.
 
 use wire::{Message, Status};
 
@@ -60,10 +61,10 @@ impl Replicator {
     }
 
     fn end(&mut self, id: PeerId) {
-        let uploading = self.config.uploading;
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
+        let uploading = peer.is_served(&self.config);
         let mut tell = |uploading| {
             self.actions.push_back(Action::Send {
                 peer: id,
@@ -82,6 +83,10 @@ impl Replicator {
             peer.closing = true;
             peer.downloading = false;
             tell(uploading);
+            // Nothing can come of waiting: neither has anything left for the other. A peer that is live wouldn't answer.
+            if !peer.remote_downloading || !uploading {
+                self.close(id);
+            }
         } else {
             self.close(id);
         }

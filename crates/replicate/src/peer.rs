@@ -18,6 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) live: bool,
+    pub(crate) download_only: bool,
     /// How many requests may be in flight.
     pub(crate) window: usize,
     /// We want to know what the peer stored.
@@ -77,6 +78,7 @@ impl Peer {
         let window = peer.max_requests.unwrap_or(config.max_requests);
         Peer {
             live: peer.live,
+            download_only: peer.download_only,
             window: window.clamp(1, MAX_REQUESTS),
             wants_acks: peer.ack,
             downloading: config.downloading,
@@ -98,6 +100,11 @@ impl Peer {
             stretch: 0,
             idle_at: None,
         }
+    }
+
+    /// Whether its requests are answered.
+    pub(crate) fn is_served(&self, config: &Config) -> bool {
+        config.uploading && !self.download_only
     }
 
     /// Whether requests and Wants make sense.

@@ -134,11 +134,10 @@ impl Replicator {
     }
 
     fn handle_want(&mut self, now: Duration, id: PeerId, want: &Want, local: &dyn Local) {
-        let uploading = self.config.uploading;
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        if !uploading || !peer.answers.want(want.start, want.length()) {
+        if !peer.is_served(&self.config) || !peer.answers.want(want.start, want.length()) {
             return;
         }
         let first = !core::mem::replace(&mut peer.remote_listens, true);
@@ -168,7 +167,7 @@ impl Replicator {
         let Some(peer) = self.peers.get_mut(&id) else {
             return Ok(());
         };
-        if !self.config.uploading {
+        if !peer.is_served(&self.config) {
             return Ok(());
         }
         // Where the block of a byte is, the owner finds out.

@@ -89,7 +89,9 @@ impl Replicator {
     /// Both sides have opened the feed on a channel: greets the peer and asks what it has.
     pub fn add_peer(&mut self, now: Duration, id: PeerId, config: PeerConfig, local: &dyn Local) {
         self.remove_peer(now, id, local);
-        self.peers.insert(id, Peer::new(now, &self.config, &config));
+        let peer = Peer::new(now, &self.config, &config);
+        let both = peer.is_served(&self.config) && peer.downloading;
+        self.peers.insert(id, peer);
         if config.ack || !config.extensions.is_empty() {
             let options = Options {
                 extensions: config.extensions,
@@ -97,7 +99,7 @@ impl Replicator {
             };
             self.send(id, Message::Options(options));
         }
-        if !self.config.uploading || !self.config.downloading {
+        if !both {
             self.send_status(id);
         }
         self.update_peer(now, id, local);
@@ -361,7 +363,7 @@ impl Replicator {
             return;
         };
         let status = Status {
-            uploading: Some(self.config.uploading),
+            uploading: Some(peer.is_served(&self.config)),
             downloading: Some(peer.downloading),
         };
         self.send(id, Message::Status(status));

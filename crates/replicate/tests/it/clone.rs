@@ -147,6 +147,60 @@ fn live_peers_stay() {
 }
 
 #[test]
+fn reader_that_is_not_live_ends_with_a_live_writer() {
+    for length in [0, 1, 5] {
+        let mut world = World::new(4);
+        let (writer, reader) = (world.writer(length), world.reader());
+        let live = PeerConfig {
+            live: true,
+            ..PeerConfig::default()
+        };
+        let link = world.join_each(writer, reader, [live, PeerConfig::default()]);
+        world.settle();
+        assert!(world.nodes[reader].feed.is_full());
+        assert_eq!(world.links[link].closed, [true, true], "{length} blocks");
+    }
+}
+
+#[test]
+fn reader_that_only_downloads_ends_with_a_live_reader() {
+    let mut world = World::new(4);
+    let (source, reader) = (world.add(Config::default(), Model::full(5)), world.reader());
+    let live = PeerConfig {
+        live: true,
+        ..PeerConfig::default()
+    };
+    let only = PeerConfig {
+        download_only: true,
+        ..PeerConfig::default()
+    };
+    let link = world.join_each(source, reader, [live, only]);
+    world.settle();
+    assert!(world.nodes[reader].feed.is_full());
+    assert_eq!(world.links[link].closed, [true, true]);
+}
+
+#[test]
+fn nothing_is_served_to_a_peer_of_which_is_only_downloaded() {
+    let mut world = World::new(4);
+    let (source, reader) = (world.add(Config::default(), Model::full(5)), world.reader());
+    let only = PeerConfig {
+        live: true,
+        download_only: true,
+        ..PeerConfig::default()
+    };
+    let link = world.join_each(source, reader, [only, PeerConfig::default()]);
+    world.settle();
+    assert_eq!(world.nodes[reader].feed.length, 0);
+    let said = phrases(&world.said(link, source));
+    assert!(
+        !said
+            .iter()
+            .any(|phrase| phrase == "picture" || phrase == "tip")
+    );
+}
+
+#[test]
 fn sparse_reader_ends_when_it_stops_downloading() {
     let mut world = World::new(5);
     let writer = world.writer(5);

@@ -94,6 +94,11 @@ impl World {
     }
 
     pub(crate) fn join_with(&mut self, a: usize, b: usize, config: PeerConfig) -> usize {
+        self.join_each(a, b, [config.clone(), config])
+    }
+
+    /// Joins two nodes that don't agree on how.
+    pub(crate) fn join_each(&mut self, a: usize, b: usize, configs: [PeerConfig; 2]) -> usize {
         let link = self.links.len();
         self.links.push(Link {
             ends: [a, b],
@@ -102,9 +107,8 @@ impl World {
             closed: [false; 2],
             error: None,
         });
-        for node in [a, b] {
+        for (node, config) in [a, b].into_iter().zip(configs) {
             let id = PeerId(link as u64);
-            let config = config.clone();
             self.tell(node, |node, now| {
                 node.replicator.add_peer(now, id, config, &node.feed);
             });
