@@ -167,7 +167,7 @@ impl Driver {
     async fn work(&mut self) -> Result<()> {
         self.core.check_open()?;
         loop {
-            while let Some(event) = self.connection.poll_event() {
+            while let Some(event) = self.connection.poll_event()? {
                 self.handle(event);
             }
             if let Some(member) = &self.member {

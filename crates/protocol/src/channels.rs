@@ -1,8 +1,18 @@
 //! Which feeds are open, and under which numbers.
 //!
-//! Each side numbers its own channels; the two are matched by discovery key. A channel is gone when both sides have closed it.
+//! Each side numbers its own channels; the two are matched by discovery key, the *name* of a feed. The life of a channel of
+//! ours:
+//!
+//! ```text
+//! open ----> waiting ---- remote opens ----> matched ---- we close ----> closing ---- remote closes ----> gone
+//!               |                               |
+//!               `--- either side closes --------`------ remote closes --------------------------------> gone
+//! ```
+//!
+//! A channel that is closing has given up its name: the feed can be opened anew, under another number.
 
 use alloc::{collections::BTreeMap, vec::Vec};
+use core::time::Duration;
 
 use crypto::PublicKey;
 
@@ -12,8 +22,8 @@ pub(crate) struct Local {
     pub(crate) key: PublicKey,
     /// The remote's number for it, once it has opened it too.
     pub(crate) remote: Option<u64>,
-    /// We have closed it and wait for the remote to do so.
-    pub(crate) closing: bool,
+    /// Since when the remote has known that we opened it.
+    asked: Option<Duration>,
 }
 
 /// A feed that only the remote has opened.
@@ -23,38 +33,71 @@ pub(crate) struct Unknown {
     pub(crate) capability: Option<[u8; 32]>,
 }
 
+/// What a number of the remote's stands for.
+#[derive(Clone, Copy, Debug)]
+enum Remote {
+    /// A feed that both have opened, by our number.
+    Matched(u64),
+    /// A feed that only the remote has opened, by its name.
+    Unknown([u8; 32]),
+    /// A feed that we have closed, and since when the remote has known.
+    Closing(Option<Duration>),
+}
+
+/// What a Close of the remote's ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// A channel of ours.
+    Local(u64),
+    /// A feed that only the remote had opened, or one that we had closed before.
+    Other,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
     local: BTreeMap<u64, Local>,
     names: BTreeMap<[u8; 32], u64>,
     unknown: BTreeMap<[u8; 32], Unknown>,
-    /// From the remote's numbers to names.
-    remote: BTreeMap<u64, [u8; 32]>,
+    remote: BTreeMap<u64, Remote>,
+    closing: usize,
     last: u64,
     /// Whether there ever was one.
     used: bool,
+    /// Whether an Open or a Close was written that has no time yet.
+    fresh: bool,
 }
 
 impl Channels {
-    /// The next number of ours.
+    /// The next number of ours. None is used twice.
     pub(crate) fn number(&mut self) -> u64 {
         self.last += 1;
         self.last
     }
 
+    pub(crate) fn last_number(&self) -> u64 {
+        self.last
+    }
+
     /// Whether there is nothing left although there was something.
     pub(crate) fn are_gone(&self) -> bool {
+        self.are_left() && self.closing == 0
+    }
+
+    /// The same, except that the remote may not have answered every Close.
+    pub(crate) fn are_left(&self) -> bool {
         self.used && self.local.is_empty() && self.unknown.is_empty()
     }
 
+    /// How many feeds we have open, or the remote hasn't closed yet.
     pub(crate) fn open_count(&self) -> usize {
-        self.local.len()
+        self.local.len() + self.closing
     }
 
     pub(crate) fn unknown_count(&self) -> usize {
         self.unknown.len()
     }
 
+    /// Our number for a feed.
     pub(crate) fn named(&self, name: &[u8; 32]) -> Option<u64> {
         self.names.get(name).copied()
     }
@@ -63,17 +106,16 @@ impl Channels {
         self.local.get(&number)
     }
 
-    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut Local> {
-        self.local.get_mut(&number)
-    }
-
     pub(crate) fn numbers(&self) -> Vec<u64> {
         self.local.keys().copied().collect()
     }
 
-    /// Our number for a channel of the remote's.
+    /// Our number for a channel of the remote's that is open on both sides.
     pub(crate) fn of_remote(&self, remote: u64) -> Option<u64> {
-        self.named(self.remote.get(&remote)?)
+        match self.remote.get(&remote) {
+            Some(Remote::Matched(number)) => Some(*number),
+            _ => None,
+        }
     }
 
     /// Whether the remote uses this number, or has opened this feed.
@@ -87,43 +129,68 @@ impl Channels {
     /// We open a feed. Gives back what the remote has said about it.
     pub(crate) fn open(&mut self, key: PublicKey) -> (u64, Option<Unknown>) {
         self.used = true;
+        self.fresh = true;
         let number = self.number();
         let name = key.discovery_key().to_bytes();
-        let unknown = self.unknown.remove(&name);
         self.names.insert(name, number);
-        self.local.insert(
-            number,
-            Local {
-                key,
-                remote: unknown.map(|unknown| unknown.remote),
-                closing: false,
-            },
-        );
+        let local = Local {
+            key,
+            remote: None,
+            asked: None,
+        };
+        self.local.insert(number, local);
+        let unknown = self.unknown.remove(&name);
+        if let Some(unknown) = unknown {
+            self.matched(number, unknown.remote);
+        }
         (number, unknown)
     }
 
-    /// The remote opens a feed that we have opened.
-    pub(crate) fn matched(&mut self, number: u64, remote: u64, name: [u8; 32]) {
-        self.remote.insert(remote, name);
+    /// The remote opens a feed that we have opened, or the other way round.
+    pub(crate) fn matched(&mut self, number: u64, remote: u64) {
         if let Some(local) = self.local.get_mut(&number) {
             local.remote = Some(remote);
+            self.remote.insert(remote, Remote::Matched(number));
         }
     }
 
     /// The remote opens a feed that we haven't opened.
     pub(crate) fn unmatched(&mut self, name: [u8; 32], unknown: Unknown) {
         self.used = true;
-        self.remote.insert(unknown.remote, name);
+        self.remote.insert(unknown.remote, Remote::Unknown(name));
         self.unknown.insert(name, unknown);
     }
 
-    /// Forgets a feed on our side.
-    pub(crate) fn remove(&mut self, number: u64) {
-        if let Some(local) = self.local.remove(&number) {
-            self.names.remove(&local.key.discovery_key().to_bytes());
-            if let Some(remote) = local.remote {
-                self.remote.remove(&remote);
+    /// We close a feed; whether it was open. If the remote has it open too, it has to close it as well.
+    pub(crate) fn close(&mut self, number: u64) -> bool {
+        let Some(local) = self.forget(number) else {
+            return false;
+        };
+        if let Some(remote) = local.remote {
+            self.remote.insert(remote, Remote::Closing(None));
+            self.closing += 1;
+            self.fresh = true;
+        }
+        true
+    }
+
+    /// The remote closes a feed, by its number; a refusal comes under a number of its own and names the feed.
+    pub(crate) fn remote_closes(&mut self, remote: u64, name: Option<[u8; 32]>) -> Option<Closed> {
+        match (self.remote.get(&remote).copied(), name) {
+            (Some(Remote::Matched(number)), _) => {
+                self.forget(number).map(|_| Closed::Local(number))
             }
+            (Some(Remote::Closing(_)), _) => {
+                self.remote.remove(&remote);
+                self.closing -= 1;
+                Some(Closed::Other)
+            }
+            (Some(Remote::Unknown(name)), _) => self.remove_unknown(&name).then_some(Closed::Other),
+            (None, Some(name)) => match self.named(&name) {
+                Some(number) => self.forget(number).map(|_| Closed::Local(number)),
+                None => self.remove_unknown(&name).then_some(Closed::Other),
+            },
+            (None, None) => None,
         }
     }
 
@@ -136,8 +203,51 @@ impl Channels {
         unknown.is_some()
     }
 
-    /// The name under which the remote opened a number.
-    pub(crate) fn remote_name(&self, remote: u64) -> Option<[u8; 32]> {
-        self.remote.get(&remote).copied()
+    /// Everything that was written has left by now: from here on the remote can be expected to answer.
+    pub(crate) fn stamp(&mut self, now: Duration) {
+        if !self.fresh {
+            return;
+        }
+        self.fresh = false;
+        for local in self.local.values_mut() {
+            local.asked.get_or_insert(now);
+        }
+        for remote in self.remote.values_mut() {
+            if let Remote::Closing(since) = remote {
+                since.get_or_insert(now);
+            }
+        }
+    }
+
+    /// Since when the oldest Open has waited for an answer.
+    pub(crate) fn unopened_since(&self) -> Option<Duration> {
+        self.local
+            .values()
+            .filter(|local| local.remote.is_none())
+            .filter_map(|local| local.asked)
+            .min()
+    }
+
+    /// Since when the oldest Close has waited for an answer.
+    pub(crate) fn unclosed_since(&self) -> Option<Duration> {
+        if self.closing == 0 {
+            return None;
+        }
+        self.remote
+            .values()
+            .filter_map(|remote| match remote {
+                Remote::Closing(since) => *since,
+                _ => None,
+            })
+            .min()
+    }
+
+    fn forget(&mut self, number: u64) -> Option<Local> {
+        let local = self.local.remove(&number)?;
+        self.names.remove(&local.key.discovery_key().to_bytes());
+        if let Some(remote) = local.remote {
+            self.remote.remove(&remote);
+        }
+        Some(local)
     }
 }

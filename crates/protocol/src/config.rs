@@ -28,10 +28,15 @@ pub struct Config {
     pub key_pair: KeyPair,
     /// Whether the connection stays when its last channel is gone.
     pub live: bool,
-    /// The silence after which the remote is given up; half of it sends a sign of life. Default: 20 s.
+    /// The silence after which the remote is given up; half of it sends a sign of life. None: it is never given up for being
+    /// silent, slow or stuck. Default: 20 s.
     pub timeout: Option<Duration>,
-    /// How long the handshake may take. Default: 10 s.
+    /// How long the handshake may take, all of it. Default: 10 s.
     pub handshake_timeout: Duration,
+    /// How long the remote may take to answer our Open with its own, if the connection isn't live, and our Close with its own,
+    /// whether it is live or not. Without an answer the connection ends. Default: 20 s; JavaScript 8 waits for 4 s, and
+    /// JavaScript 9 for ever.
+    pub answer_timeout: Duration,
     /// Protection. Default: all of it.
     pub security: Security,
     /// Whether to ask before the remote's key is accepted ([`Event::Authenticate`](crate::Event::Authenticate)).
@@ -46,6 +51,9 @@ pub struct Config {
     pub send_soft: usize,
     /// If more than this waits to be sent the connection ends. Default: 4 MiB.
     pub send_hard: usize,
+    /// How many bytes may be handed in without events being taken out. Has to be more than the longest frame, since a frame is
+    /// looked at when it is whole. Default: 16 MiB.
+    pub receive_hard: usize,
 }
 
 impl Config {
@@ -58,6 +66,7 @@ impl Config {
             live: false,
             timeout: Some(Duration::from_secs(20)),
             handshake_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(20),
             security: Security::Encrypted,
             authenticate: false,
             limits: Limits::default(),
@@ -65,6 +74,7 @@ impl Config {
             max_unknown: 32,
             send_soft: 1024 * 1024,
             send_hard: 4 * 1024 * 1024,
+            receive_hard: 16 * 1024 * 1024,
         }
     }
 }

@@ -1,33 +1,28 @@
 //! One connection as a machine: bytes and time in, bytes and events out.
 //!
-//! After every call that hands something in, drain [`Connection::poll_event`] and [`Connection::poll_transmit`]. An error ends the
-//! machine.
+//! What came in is looked at when events are taken out, one frame at a time. So after every call that hands something in, drain
+//! [`Connection::poll_event`], and then [`Connection::poll_transmit`]. An error ends the machine.
 //!
 //! Source: `docs/protocol.md`.
 
-use alloc::{collections::VecDeque, vec::Vec};
-use core::{fmt, time::Duration};
+use alloc::collections::VecDeque;
+use core::{fmt, mem, time::Duration};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use crypto::{Dialect, PublicKey};
-use noise::{Capability, Handshake, Outcome, Randomness, StreamCipher};
-use wire::{Close, Decoder, Frame, Kind, Message, Open};
+use noise::{Capability, Handshake, Randomness};
+use wire::{Close, Message};
 
 use crate::{
-    Channel, Config, Error, Event, Security,
-    channels::{Channels, Unknown},
+    Channel, Config, Error, Event, Security, channels::Channels, clock::Clock, greeting::Greeting,
+    incoming::Incoming, outgoing::Outgoing,
 };
-
-/// The most bytes that are sent in one piece.
-const MAX_TRANSMIT: usize = 256 * 1024;
 
 /// One connection with a peer, whatever carries its bytes.
 ///
 /// ```
 /// use core::time::Duration;
-/// use hypercore_protocol::{Config, Connection, Event, Randomness, Role};
-/// use noise::KeyPair;
-/// # use {hypercore_crypto as crypto, hypercore_noise as noise, hypercore_wire as wire};
+/// use hypercore_protocol::{Config, Connection, Event, KeyPair, Randomness, Role};
 ///
 /// let now = Duration::ZERO;
 /// let key = crypto::KeyPair::from_seed([9; 32]).public();
@@ -50,52 +45,42 @@ const MAX_TRANSMIT: usize = 256 * 1024;
 ///     }
 /// };
 /// exchange(&mut a, &mut b)?;
-/// while a.poll_event() != Some(Event::Opened { channel: on_a }) {}
+/// while a.poll_event()? != Some(Event::Opened { channel: on_a }) {}
 ///
 /// a.send(on_a, &wire::Message::Want(wire::Want { start: 0, length: Some(1 << 20) }))?;
 /// exchange(&mut a, &mut b)?;
-/// let heard = core::iter::from_fn(|| b.poll_event()).any(|event| matches!(event, Event::Message { .. }));
-/// assert!(heard);
+/// while !matches!(b.poll_event()?, Some(Event::Message { .. })) {}
 /// # Ok::<_, hypercore_protocol::Error>(())
 /// ```
 pub struct Connection {
-    config: Config,
-    phase: Phase,
-    channels: Channels,
-    decoder: Decoder,
-    /// The last message of the handshake, which leaves in the clear before anything that is encrypted.
-    clear: Option<Bytes>,
-    /// Frames that are not encrypted yet.
-    outgoing: BytesMut,
-    events: VecDeque<Event>,
-    clock: Clock,
-    finishing: bool,
-    remote_public_key: Option<[u8; 32]>,
-    dialect: Option<Dialect>,
-    handshake_hash: Option<[u8; 64]>,
-    bytes_sent: u64,
-    bytes_received: u64,
+    pub(crate) config: Config,
+    pub(crate) phase: Phase,
+    pub(crate) channels: Channels,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) incoming: Incoming,
+    pub(crate) clock: Clock,
+    /// Our direction ends once everything is sent.
+    pub(crate) finishing: bool,
+    pub(crate) remote_ended: bool,
+    /// Whether the end was announced: of the last feed, or of the remote's direction.
+    end_told: bool,
+    pub(crate) known: Option<Known>,
 }
 
-enum Phase {
-    Handshake {
-        handshake: Handshake,
-        /// What arrived and is no whole message yet.
-        pending: Vec<u8>,
-    },
-    Talking {
-        /// For what we send and for what we receive.
-        ciphers: Option<(StreamCipher, StreamCipher)>,
-        capability: Option<Capability>,
-    },
+pub(crate) enum Phase {
+    Greeting(Greeting),
+    /// With what makes and checks capabilities, unless they aren't used.
+    Talking(Option<Capability>),
     Ended,
 }
 
-/// When what was last heard and said.
-struct Clock {
-    started: Duration,
-    heard: Duration,
-    said: Duration,
+/// What the handshake told.
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) remote_public_key: [u8; 32],
+    pub(crate) dialect: Dialect,
+    pub(crate) handshake_hash: [u8; 64],
 }
 
 impl Connection {
@@ -105,40 +90,29 @@ impl Connection {
     /// [`Error::Handshake`] if a responder is told to find out the dialect.
     pub fn new(config: Config, randomness: Randomness, now: Duration) -> Result<Self, Error> {
         let phase = match config.security {
-            Security::Plain => Phase::Talking {
-                ciphers: None,
-                capability: None,
-            },
-            Security::Encrypted | Security::Authenticated => Phase::Handshake {
-                handshake: Handshake::new(
-                    config.role,
-                    config.dialect,
-                    config.key_pair.clone(),
-                    randomness,
-                )?,
-                pending: Vec::new(),
-            },
+            Security::Plain => Phase::Talking(None),
+            Security::Encrypted | Security::Authenticated => {
+                let pair = config.key_pair.clone();
+                let handshake = Handshake::new(config.role, config.dialect, pair, randomness)?;
+                let (ask, max_early) = (config.authenticate, config.receive_hard);
+                Phase::Greeting(Greeting::new(handshake, ask, max_early))
+            }
         };
-        Ok(Connection {
-            decoder: Decoder::new(config.limits),
+        let mut connection = Connection {
+            incoming: Incoming::new(config.limits, config.receive_hard),
+            clock: Clock::new(now, config.timeout, config.handshake_timeout),
             config,
             phase,
             channels: Channels::default(),
-            clear: None,
-            outgoing: BytesMut::new(),
+            outgoing: Outgoing::default(),
             events: VecDeque::new(),
-            clock: Clock {
-                started: now,
-                heard: now,
-                said: now,
-            },
             finishing: false,
-            remote_public_key: None,
-            dialect: None,
-            handshake_hash: None,
-            bytes_sent: 0,
-            bytes_received: 0,
-        })
+            remote_ended: false,
+            end_told: false,
+            known: None,
+        };
+        connection.greet(&[])?;
+        Ok(connection)
     }
 
     /// Takes bytes that arrived, in any pieces.
@@ -146,51 +120,51 @@ impl Connection {
     /// # Errors
     /// [`Error`]: the connection is over.
     pub fn handle_bytes(&mut self, now: Duration, bytes: &[u8]) -> Result<(), Error> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        self.clock.heard = now;
-        self.bytes_received += bytes.len() as u64;
-        let handled = match &mut self.phase {
-            Phase::Handshake { pending, .. } => {
-                pending.extend_from_slice(bytes);
-                self.handle_handshake()
+        let handled = self.check_deadlines(now).and_then(|()| {
+            self.clock.heard(now, bytes.len());
+            match self.phase {
+                Phase::Greeting(_) => self.greet(bytes),
+                Phase::Talking(_) => self.incoming.push(bytes),
+                Phase::Ended => Err(Error::Ended),
             }
-            Phase::Talking { .. } => self.handle_stream(bytes),
-            Phase::Ended => Err(Error::Ended),
-        };
+        });
         self.or_end(handled)
     }
 
-    /// Lets time pass: gives up a remote that has gone silent, and sends signs of life.
-    ///
-    /// # Errors
-    /// [`Error::HandshakeTimeout`], [`Error::IdleTimeout`].
-    pub fn handle_timeout(&mut self, now: Duration) -> Result<(), Error> {
-        let passed = self.pass(now);
-        self.or_end(passed)
-    }
-
-    /// The remote has ended its direction: so do we.
+    /// The remote has ended its direction: so do we, once everything is sent. What it means is told by
+    /// [`poll_event`](Self::poll_event).
     pub fn handle_end(&mut self, _now: Duration) {
-        self.events.push_back(Event::Finished);
+        self.remote_ended = true;
+        self.finishing = true;
+        self.end_told = false;
     }
 
-    /// Opens a feed. Opening it again gives the same channel.
+    /// Opens a feed. Opening it again gives the same channel, unless it was closed.
     ///
     /// # Errors
-    /// [`Error::TooManyChannels`]; [`Error::Capability`] if the remote opened it before without knowing the key, which ends
-    /// the connection.
+    /// [`Error::TooManyChannels`], after which the connection goes on; [`Error::Capability`] if the remote opened the feed before
+    /// without knowing the key, which ends it.
     pub fn open(&mut self, key: &PublicKey) -> Result<Channel, Error> {
+        if matches!(self.phase, Phase::Ended) {
+            return Err(Error::Ended);
+        }
         let name = key.discovery_key().to_bytes();
         if let Some(number) = self.channels.named(&name) {
             return Ok(Channel(number));
         }
-        if self.channels.open_count() >= self.config.max_channels {
-            return Err(Error::TooManyChannels {
-                max: self.config.max_channels,
-            });
+        for (count, max) in [
+            (self.channels.open_count(), self.config.max_channels),
+            // Numbers are never used again, and the remote may have the same cap as we on how high they go.
+            (
+                self.channels.last_number() as usize,
+                self.config.limits.max_channel as usize,
+            ),
+        ] {
+            if count >= max {
+                return Err(Error::TooManyChannels { max });
+            }
         }
+        self.end_told = self.remote_ended;
         let (number, unknown) = self.channels.open(*key);
         if self.is_talking() {
             self.write_open(number);
@@ -208,62 +182,42 @@ impl Connection {
     pub fn refuse(&mut self, discovery_key: [u8; 32]) {
         if self.channels.remove_unknown(&discovery_key) {
             let number = self.channels.number();
-            let close = Message::Close(Close {
+            let close = Close {
                 discovery_key: Some(discovery_key),
-            });
-            self.write(number, &close);
-            self.check_finished();
+            };
+            self.outgoing.push(number, &Message::Close(close));
         }
     }
 
     /// Sends a message about a feed. On a channel that isn't open on both sides it is dropped.
     ///
     /// # Errors
-    /// [`Error::SendQueueFull`]: the connection is over.
+    /// [`Error::SendQueueFull`], [`Error::MessageTooLong`]: the connection is over.
     pub fn send(&mut self, channel: Channel, message: &Message) -> Result<(), Error> {
         let open = self.channels.get(channel.0);
-        if open.is_none_or(|local| local.remote.is_none() || local.closing) {
+        if open.is_none_or(|local| local.remote.is_none()) {
             return Ok(());
         }
-        if self.outgoing.len() > self.config.send_hard {
-            return self.or_end(Err(Error::SendQueueFull));
-        }
-        self.write(channel.0, message);
+        let room = self.check_room().and_then(|()| {
+            let (len, max) = (
+                message.encoded_len(),
+                self.config.limits.body(Some(message.kind())),
+            );
+            match len > max {
+                true => Err(Error::MessageTooLong { len, max }),
+                false => Ok(()),
+            }
+        });
+        self.or_end(room)?;
+        self.outgoing.push(channel.0, message);
         Ok(())
     }
 
-    /// Closes a feed. The channel is gone when the remote has answered.
+    /// Closes a feed: nothing more is heard about it. The remote is given [`Config::answer_timeout`] to close it as well.
     pub fn close(&mut self, channel: Channel) {
-        let Some(local) = self
-            .channels
-            .get_mut(channel.0)
-            .filter(|local| !local.closing)
-        else {
-            return;
-        };
-        local.closing = true;
-        if local.remote.is_none() {
-            self.channels.remove(channel.0);
+        if self.channels.close(channel.0) && self.is_talking() {
+            self.write_close(channel.0);
         }
-        if self.is_talking() {
-            self.write(channel.0, &Message::Close(Close::default()));
-        }
-        self.check_finished();
-    }
-
-    /// Accepts the remote's key or not, after [`Event::Authenticate`].
-    ///
-    /// # Errors
-    /// [`Error::Handshake`] if not accepted: the connection is over.
-    pub fn authenticate(&mut self, accepted: bool) -> Result<(), Error> {
-        let authenticated = match &mut self.phase {
-            Phase::Handshake { handshake, .. } => {
-                handshake.authenticate(accepted).map_err(Error::Handshake)
-            }
-            _ => Ok(()),
-        };
-        let handled = authenticated.and_then(|()| self.handle_handshake());
-        self.or_end(handled)
     }
 
     /// Ends our direction once everything is sent.
@@ -271,46 +225,25 @@ impl Connection {
         self.finishing = true;
     }
 
-    /// The next bytes to send, in one piece.
+    /// The next bytes to send, in one piece. Taking them counts as their having left, so don't take more than the transport
+    /// does.
     pub fn poll_transmit(&mut self, now: Duration) -> Option<Bytes> {
-        let bytes = match &mut self.phase {
-            Phase::Handshake { handshake, .. } => handshake.poll_transmit().map(Bytes::from),
-            Phase::Talking { .. } if self.clear.is_some() => self.clear.take(),
-            Phase::Talking { ciphers, .. } if !self.outgoing.is_empty() => {
-                let len = self.outgoing.len().min(MAX_TRANSMIT);
-                let mut piece = self.outgoing.split_to(len);
-                if let Some((tx, _)) = ciphers {
-                    tx.apply(&mut piece);
-                }
-                Some(piece.freeze())
-            }
-            _ => None,
-        }?;
-        self.clock.said = now;
-        self.bytes_sent += bytes.len() as u64;
+        let bytes = self.outgoing.pop()?;
+        if self.outgoing.is_empty() && self.is_talking() {
+            self.channels.stamp(now);
+        }
+        self.clock.said(now);
         Some(bytes)
     }
 
     /// What has happened.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
-    }
-
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
-    pub fn poll_timeout(&self) -> Option<Duration> {
-        let idle = self
-            .config
-            .timeout
-            .map(|timeout| self.clock.heard + timeout);
-        let other = match self.phase {
-            Phase::Handshake { .. } => Some(self.clock.started + self.config.handshake_timeout),
-            Phase::Talking { .. } => self
-                .config
-                .timeout
-                .map(|timeout| self.clock.said + timeout / 2),
-            Phase::Ended => return None,
-        };
-        [idle, other].into_iter().flatten().min()
+    ///
+    /// # Errors
+    /// [`Error`] if the remote broke the rules in what arrived before: the connection is over. It is returned once, after all that
+    /// happened before it.
+    pub fn poll_event(&mut self) -> Result<Option<Event>, Error> {
+        let event = self.next_event();
+        self.or_end(event)
     }
 
     /// How many bytes wait to be sent.
@@ -318,279 +251,100 @@ impl Connection {
         self.outgoing.len()
     }
 
-    /// Whether to read on. While the remote doesn't take what it asks for, it should not be listened to.
+    /// Whether to read on. While the remote doesn't take what it asks for, and while the application decides about its key, it
+    /// should not be listened to.
     pub fn wants_input(&self) -> bool {
-        self.outgoing.len() <= self.config.send_soft
+        let deciding = matches!(&self.phase, Phase::Greeting(greeting) if greeting.is_waiting());
+        !deciding && self.outgoing.len() <= self.config.send_soft
     }
 
     /// Whether everything is said and sent: our direction can be ended.
     pub fn is_finished(&self) -> bool {
-        self.finishing && self.outgoing.is_empty() && self.clear.is_none()
+        self.finishing && self.outgoing.is_empty()
     }
 
     /// Who the remote is, after the handshake.
     pub fn remote_public_key(&self) -> Option<[u8; 32]> {
-        self.remote_public_key
+        self.known.map(|known| known.remote_public_key)
     }
 
     /// The dialect that is spoken, after the handshake.
     pub fn dialect(&self) -> Option<Dialect> {
-        self.dialect
+        self.known.map(|known| known.dialect)
     }
 
     /// A hash of the handshake, the same on both sides, after it.
     pub fn handshake_hash(&self) -> Option<[u8; 64]> {
-        self.handshake_hash
+        self.known.map(|known| known.handshake_hash)
     }
 
     /// How many bytes were given out to send.
     pub fn bytes_sent(&self) -> u64 {
-        self.bytes_sent
+        self.outgoing.sent()
     }
 
     /// How many bytes arrived.
     pub fn bytes_received(&self) -> u64 {
-        self.bytes_received
+        self.clock.received()
     }
 
-    fn is_talking(&self) -> bool {
-        matches!(self.phase, Phase::Talking { .. })
+    pub(crate) fn is_talking(&self) -> bool {
+        matches!(self.phase, Phase::Talking(_))
     }
 
-    fn or_end<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn or_end<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
         if result.is_err() {
+            // Without channels nothing can be said or opened any more.
             self.phase = Phase::Ended;
-            self.outgoing.clear();
+            self.channels = Channels::default();
+            self.outgoing.drop_all();
+            self.incoming.drop_all();
+            self.events.clear();
         }
         result
     }
 
-    fn pass(&mut self, now: Duration) -> Result<(), Error> {
-        match self.phase {
-            Phase::Handshake { .. } => {
-                if now >= self.clock.started + self.config.handshake_timeout {
-                    return Err(Error::HandshakeTimeout);
-                }
+    fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
             }
-            Phase::Talking { .. } => {
-                let silent = self
-                    .config
-                    .timeout
-                    .is_some_and(|t| now >= self.clock.said + t / 2);
-                if silent && self.outgoing.is_empty() && !self.finishing {
-                    self.outgoing.put_u8(0);
-                }
-                // Once said, whether it leaves or not: a remote that takes nothing gets no more of them.
-                if silent {
-                    self.clock.said = now;
-                }
+            match self.phase {
+                Phase::Greeting(_) if self.remote_ended => return Err(Error::HungUp),
+                Phase::Greeting(_) | Phase::Ended => return Ok(None),
+                Phase::Talking(_) => {}
             }
-            Phase::Ended => return Err(Error::Ended),
-        }
-        match self.config.timeout {
-            Some(timeout) if now >= self.clock.heard + timeout => Err(Error::IdleTimeout),
-            _ => Ok(()),
-        }
-    }
-
-    fn handle_handshake(&mut self) -> Result<(), Error> {
-        let Phase::Handshake { handshake, pending } = &mut self.phase else {
-            return Ok(());
-        };
-        let consumed = handshake.handle_bytes(pending)?;
-        pending.drain(..consumed);
-        if let Some(remote_public_key) = handshake.needs_authentication() {
-            if self.config.authenticate {
-                self.config.authenticate = false;
-                self.events
-                    .push_back(Event::Authenticate { remote_public_key });
-                return Ok(());
-            }
-            handshake.authenticate(true)?;
-        }
-        if !handshake.is_finished() {
-            return Ok(());
-        }
-        let last = handshake.poll_transmit();
-        let rest = core::mem::take(pending);
-        let Phase::Handshake { handshake, .. } = core::mem::replace(&mut self.phase, Phase::Ended)
-        else {
-            return Ok(());
-        };
-        self.start_talking(handshake.finish()?, last)?;
-        match rest.is_empty() {
-            true => Ok(()),
-            false => self.handle_stream(&rest),
-        }
-    }
-
-    fn start_talking(&mut self, outcome: Outcome, last: Option<Vec<u8>>) -> Result<(), Error> {
-        self.remote_public_key = Some(outcome.remote_public_key);
-        self.dialect = Some(outcome.dialect);
-        self.handshake_hash = Some(outcome.handshake_hash);
-        self.events.push_back(Event::Handshake {
-            remote_public_key: outcome.remote_public_key,
-            dialect: outcome.dialect,
-        });
-        let ciphers = match self.config.security {
-            Security::Encrypted => Some((outcome.tx, outcome.rx)),
-            _ => None,
-        };
-        self.clear = last.map(Bytes::from);
-        self.phase = Phase::Talking {
-            ciphers,
-            capability: Some(outcome.capability),
-        };
-        for number in self.channels.numbers() {
-            self.write_open(number);
-        }
-        Ok(())
-    }
-
-    fn handle_stream(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let buffer = self.decoder.buffer();
-        let before = buffer.len();
-        buffer.extend_from_slice(bytes);
-        if let (
-            Phase::Talking {
-                ciphers: Some((_, rx)),
-                ..
-            },
-            Some(new),
-        ) = (&mut self.phase, buffer.get_mut(before..))
-        {
-            rx.apply(new);
-        }
-        while let Some(frame) = self.decoder.next()? {
+            // Frames that have to be answered come in for nothing; the answers wait until the remote takes them.
+            self.check_room()?;
+            let Some(frame) = self.incoming.pop()? else {
+                break;
+            };
+            self.clock.frame_ended();
             self.handle_frame(frame)?;
         }
-        Ok(())
+        if self.incoming.is_empty() {
+            self.clock.frame_ended();
+        } else if self.remote_ended {
+            return Err(Error::HungUp);
+        }
+        Ok(self.end())
     }
 
-    fn handle_frame(&mut self, frame: Frame) -> Result<(), Error> {
-        let Some(kind) = frame.kind else {
-            return Ok(());
+    /// The end, once everything before it was told.
+    fn end(&mut self) -> Option<Event> {
+        let event = match (self.remote_ended, self.config.live) {
+            (true, _) if self.channels.are_left() => Event::Finished,
+            (true, _) => Event::HungUp,
+            (false, false) if self.channels.are_gone() => Event::Finished,
+            (false, _) => return None,
         };
-        let local = self.channels.of_remote(frame.channel);
-        let decode = || Message::decode(kind, frame.body.clone(), &self.config.limits);
-        match (kind, local) {
-            (Kind::Open, _) => {
-                if let Message::Open(open) = decode()? {
-                    self.remote_opens(frame.channel, open)?;
-                }
-            }
-            (Kind::Close, _) => {
-                if let Message::Close(close) = decode()? {
-                    self.remote_closes(frame.channel, close);
-                }
-            }
-            (_, Some(number)) => {
-                let closing = self.channels.get(number).is_none_or(|local| local.closing);
-                if !closing {
-                    let message = decode()?;
-                    let channel = Channel(number);
-                    self.events.push_back(Event::Message { channel, message });
-                }
-            }
-            (Kind::Options | Kind::Extension, None) if frame.channel == 0 => {
-                let message = decode()?;
-                self.events.push_back(Event::Stream { message });
-            }
-            // A feed that isn't open here, or not any longer.
-            _ => {}
-        }
-        Ok(())
+        (!mem::replace(&mut self.end_told, true)).then_some(event)
     }
 
-    fn remote_opens(&mut self, remote: u64, open: Open) -> Result<(), Error> {
-        let name = open.discovery_key;
-        if self.channels.is_taken(remote, &name) {
-            return Err(Error::OpenedTwice);
-        }
-        if let Some(number) = self.channels.named(&name) {
-            let key = self.channels.get(number).map(|local| local.key);
-            if let Some(key) = key {
-                self.check_capability(&key, open.capability)?;
-            }
-            self.channels.matched(number, remote, name);
-            let channel = Channel(number);
-            self.events.push_back(Event::Opened { channel });
-            return Ok(());
-        }
-        if self.channels.unknown_count() >= self.config.max_unknown {
-            return Err(Error::TooManyChannels {
-                max: self.config.max_unknown,
-            });
-        }
-        self.channels.unmatched(
-            name,
-            Unknown {
-                remote,
-                capability: open.capability,
-            },
-        );
-        self.events.push_back(Event::RemoteOpen {
-            discovery_key: name,
-        });
-        Ok(())
-    }
-
-    fn remote_closes(&mut self, remote: u64, close: Close) {
-        // By its number; a refusal comes under a number of its own and names the feed.
-        let name = self.channels.remote_name(remote).or(close.discovery_key);
-        let Some(name) = name else { return };
-        if let Some(number) = self.channels.named(&name) {
-            let closing = self.channels.get(number).is_some_and(|local| local.closing);
-            self.channels.remove(number);
-            if !closing {
-                self.write(number, &Message::Close(Close::default()));
-                let channel = Channel(number);
-                self.events.push_back(Event::Closed { channel });
-            }
-            self.check_finished();
-        } else if self.channels.remove_unknown(&name) {
-            self.check_finished();
-        }
-    }
-
-    fn check_finished(&mut self) {
-        if self.channels.are_gone() && !self.config.live {
-            self.events.push_back(Event::Finished);
-        }
-    }
-
-    fn check_capability(&self, key: &PublicKey, shown: Option<[u8; 32]>) -> Result<(), Error> {
-        let Phase::Talking {
-            capability: Some(capability),
-            ..
-        } = &self.phase
-        else {
-            return Ok(());
-        };
-        match shown {
-            Some(shown) if capability.verify(key.as_bytes(), &shown) => Ok(()),
-            _ => Err(Error::Capability),
-        }
-    }
-
-    fn write_open(&mut self, number: u64) {
-        let Some(local) = self.channels.get(number) else {
-            return;
-        };
-        let capability = match &self.phase {
-            Phase::Talking { capability, .. } => capability.as_ref(),
-            _ => None,
-        };
-        let open = Message::Open(Open {
-            discovery_key: local.key.discovery_key().to_bytes(),
-            capability: capability.map(|capability| capability.local(local.key.as_bytes())),
-        });
-        self.write(number, &open);
-    }
-
-    fn write(&mut self, number: u64, message: &Message) {
-        if !matches!(self.phase, Phase::Ended) {
-            message.encode_frame(number, &mut self.outgoing);
+    fn check_room(&self) -> Result<(), Error> {
+        match self.outgoing.len() > self.config.send_hard {
+            true => Err(Error::SendQueueFull),
+            false => Ok(()),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Why a connection ends before its time.
 
-/// What ended a connection. All but the last two are the remote's doing.
+/// What ended a connection. Of these, [`TooManyChannels`](Self::TooManyChannels) may be, and
+/// [`MessageTooLong`](Self::MessageTooLong), [`InputQueueFull`](Self::InputQueueFull) and [`Ended`](Self::Ended) are, the
+/// caller's doing; the others are the remote's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -19,18 +21,47 @@ pub enum Error {
     /// The remote opened a feed, or used a number, twice.
     #[error("a channel was opened twice")]
     OpenedTwice,
-    /// The remote opened too many feeds.
+    /// Too many feeds are open, or were ever opened.
     #[error("more than {max} channels")]
     TooManyChannels {
         /// How many are allowed.
         max: usize,
     },
+    /// The remote hasn't opened a feed that we opened, on a connection that isn't live.
+    #[error("the remote doesn't open the feed")]
+    OpenTimeout,
+    /// The remote hasn't closed a feed that we closed.
+    #[error("the remote doesn't close the feed")]
+    CloseTimeout,
     /// Nothing came for too long.
     #[error("the remote has gone silent")]
     IdleTimeout,
+    /// The remote began a frame, and sends the rest of it too slowly.
+    #[error("the remote takes too long over a message")]
+    FrameTimeout,
+    /// The remote takes nothing of what waits to be sent.
+    #[error("the remote takes nothing")]
+    SendTimeout,
+    /// The remote ended its direction in the middle of the handshake or of a message.
+    #[error("the remote hung up in the middle of a message")]
+    HungUp,
     /// More waits to be sent than the remote can ever have asked for politely.
     #[error("the remote doesn't take what it asks for")]
     SendQueueFull,
+    /// A message is longer than any that the remote would read.
+    #[error("a message of {len} bytes, at most {max} are allowed")]
+    MessageTooLong {
+        /// How long it is.
+        len: usize,
+        /// How long it may be.
+        max: usize,
+    },
+    /// More was handed in than is kept without events being taken out.
+    #[error("more than {max} bytes of input wait to be looked at")]
+    InputQueueFull {
+        /// How many bytes may wait.
+        max: usize,
+    },
     /// The machine was used after an error had ended it.
     #[error("the connection is over")]
     Ended,

@@ -52,6 +52,10 @@ pub enum Event {
         /// The feed.
         channel: Channel,
     },
-    /// There is nothing left to talk about: [`finish`](crate::Connection::finish), or open something.
+    /// All feeds are closed, on both sides. If the connection isn't live there is nothing left to talk about:
+    /// [`finish`](crate::Connection::finish), or open something. If it is live, this comes only once the remote has hung up.
     Finished,
+    /// The remote has hung up although something is still open, or before anything was. Nothing more will come, and our
+    /// direction ends once everything is sent.
+    HungUp,
 }

@@ -10,16 +10,22 @@
 extern crate alloc;
 
 mod channels;
+mod clock;
 mod config;
 mod connection;
+mod deadlines;
 mod error;
 mod event;
+mod frames;
+mod greeting;
+mod incoming;
+mod outgoing;
 
 pub use config::{Config, Security};
 pub use connection::Connection;
 pub use error::Error;
 pub use event::{Channel, Event};
-pub use noise::{DialectChoice, Randomness, Role};
+pub use noise::{DialectChoice, KeyPair, Randomness, Role};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -62,7 +62,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Side<S> {
             self.ended = true;
         }
         let mut messages = Vec::new();
-        while let Some(event) = self.connection.poll_event() {
+        while let Some(event) = self.connection.poll_event().unwrap_or_else(|_| {
+            self.ended = true;
+            None
+        }) {
             match event {
                 Event::Opened { .. } => {
                     self.open = true;
@@ -71,7 +74,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Side<S> {
                     }
                 }
                 Event::Message { message, .. } => messages.push(message),
-                Event::Closed { .. } | Event::Finished => self.ended = true,
+                Event::Closed { .. } | Event::Finished | Event::HungUp => self.ended = true,
                 _ => {}
             }
         }

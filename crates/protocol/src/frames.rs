@@ -1,0 +1,119 @@
+//! What a connection makes of a frame: channels are opened and closed, everything else is handed on.
+
+use noise::Capability;
+use wire::{Close, Frame, Kind, Message, Open};
+
+use crypto::PublicKey;
+
+use crate::{
+    Channel, Connection, Error, Event,
+    channels::{Closed, Unknown},
+    connection::Phase,
+};
+
+impl Connection {
+    /// Looks at a frame. At most one event comes of it, and an answer of a few bytes.
+    pub(crate) fn handle_frame(&mut self, frame: Frame) -> Result<(), Error> {
+        let Some(kind) = frame.kind else {
+            return Ok(());
+        };
+        let local = self.channels.of_remote(frame.channel);
+        let message = match (kind, local) {
+            (Kind::Open | Kind::Close, _) | (_, Some(_)) => self.decode(kind, &frame)?,
+            (Kind::Options | Kind::Extension, None) if frame.channel == 0 => {
+                self.decode(kind, &frame)?
+            }
+            // A feed that isn't open here, or not any longer.
+            _ => return Ok(()),
+        };
+        match (message, local) {
+            (Message::Open(open), _) => self.remote_opens(frame.channel, open)?,
+            (Message::Close(close), _) => self.remote_closes(frame.channel, close),
+            (message, Some(number)) => {
+                let channel = Channel(number);
+                self.events.push_back(Event::Message { channel, message });
+            }
+            (message, None) => self.events.push_back(Event::Stream { message }),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write_open(&mut self, number: u64) {
+        let Some(local) = self.channels.get(number) else {
+            return;
+        };
+        let capability = self.capability();
+        let open = Open {
+            discovery_key: local.key.discovery_key().to_bytes(),
+            capability: capability.map(|capability| capability.local(local.key.as_bytes())),
+        };
+        self.outgoing.push(number, &Message::Open(open));
+    }
+
+    pub(crate) fn write_close(&mut self, number: u64) {
+        self.outgoing
+            .push(number, &Message::Close(Close::default()));
+    }
+
+    /// Whether the remote has shown that it knows the key of a feed, if it has to.
+    pub(crate) fn check_capability(
+        &self,
+        key: &PublicKey,
+        shown: Option<[u8; 32]>,
+    ) -> Result<(), Error> {
+        match (self.capability(), shown) {
+            (None, _) => Ok(()),
+            (Some(capability), Some(shown)) if capability.verify(key.as_bytes(), &shown) => Ok(()),
+            (Some(_), _) => Err(Error::Capability),
+        }
+    }
+
+    fn decode(&self, kind: Kind, frame: &Frame) -> Result<Message, Error> {
+        let body = frame.body.clone();
+        Ok(Message::decode(kind, body, &self.config.limits)?)
+    }
+
+    fn capability(&self) -> Option<&Capability> {
+        match &self.phase {
+            Phase::Talking(capability) => capability.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn remote_opens(&mut self, remote: u64, open: Open) -> Result<(), Error> {
+        let name = open.discovery_key;
+        if self.channels.is_taken(remote, &name) {
+            return Err(Error::OpenedTwice);
+        }
+        if let Some(number) = self.channels.named(&name) {
+            if let Some(key) = self.channels.get(number).map(|local| local.key) {
+                self.check_capability(&key, open.capability)?;
+            }
+            self.channels.matched(number, remote);
+            let channel = Channel(number);
+            self.events.push_back(Event::Opened { channel });
+            return Ok(());
+        }
+        let max = self.config.max_unknown;
+        if self.channels.unknown_count() >= max {
+            return Err(Error::TooManyChannels { max });
+        }
+        let capability = open.capability;
+        self.channels
+            .unmatched(name, Unknown { remote, capability });
+        self.events.push_back(Event::RemoteOpen {
+            discovery_key: name,
+        });
+        Ok(())
+    }
+
+    fn remote_closes(&mut self, remote: u64, close: Close) {
+        // What is unknown is ignored, and our own Close needs no second one.
+        let closed = self.channels.remote_closes(remote, close.discovery_key);
+        if let Some(Closed::Local(number)) = closed {
+            self.write_close(number);
+            let channel = Channel(number);
+            self.events.push_back(Event::Closed { channel });
+        }
+    }
+}
