@@ -23,6 +23,18 @@ fn bitfield(c: &mut Criterion) {
             black_box(draft.finish())
         });
     });
+    let pages: Vec<Vec<u8>> = (0..bitfield.pages())
+        .map(|number| bitfield.page_bytes(number))
+        .collect();
+    c.bench_function("load 123 pages", |b| {
+        b.iter(|| {
+            let mut loaded = Bitfield::default();
+            for (number, page) in (0..).zip(&pages) {
+                loaded.load_page(number, page);
+            }
+            loaded
+        });
+    });
     c.bench_function("next missing of 1000000", |b| {
         b.iter(|| black_box(bitfield.next_missing(0)))
     });

@@ -49,13 +49,14 @@ impl Bitfield {
         }
     }
 
-    /// Takes over a page of a file; what is missing at its end is zeros. Its index bytes are computed, not believed.
+    /// Takes over a page of a file; what is missing at its end is zeros. Its index bytes are computed, not believed. Pages may
+    /// come in any order; one that lies beyond the last block number is passed over.
     pub fn load_page(&mut self, number: u64, bytes: &[u8]) {
-        let mut draft = self.draft();
-        *draft.page_mut(number) = Page::from_bytes(bytes);
-        index::update(&mut draft, number, 0, DATA - 1);
-        let changes = draft.finish();
-        self.apply(changes);
+        if number > LAST_PAGE {
+            return;
+        }
+        self.page_mut(number).load(bytes);
+        index::update(self, number, 0, DATA - 1);
     }
 
     /// The size of the pages of the file.
@@ -70,7 +71,7 @@ impl Bitfield {
 
     /// How many nodes the pages have bits for.
     pub fn node_bits(&self) -> u64 {
-        self.end * NODES_PER_PAGE
+        self.end.saturating_mul(NODES_PER_PAGE)
     }
 
     /// A page as it stands in the file. One that isn't there is all zeros.
@@ -149,7 +150,7 @@ impl Bitfield {
             }
             expected = number + 1;
         }
-        from.max(expected * BLOCKS_PER_PAGE)
+        from.max(expected.saturating_mul(BLOCKS_PER_PAGE))
     }
 
     /// The runs of stored blocks within a range, in order.
@@ -237,13 +238,19 @@ impl Draft<'_> {
     /// Sets or clears a range of blocks; how many that changed. Clearing costs nothing where nothing is set; setting costs
     /// a page for every 8192 blocks.
     pub fn set_blocks(&mut self, blocks: Range<u64>, value: bool) -> u64 {
-        let first = blocks.start / BLOCKS_PER_PAGE;
-        let mut end = blocks.end.div_ceil(BLOCKS_PER_PAGE);
-        if !value {
-            end = end.min(self.end);
-        }
+        let mut next = blocks.start / BLOCKS_PER_PAGE;
+        let end = blocks.end.div_ceil(BLOCKS_PER_PAGE);
         let mut changed = 0;
-        for number in first..end {
+        loop {
+            let number = match value {
+                true => next,
+                // Pages that aren't there are passed over, however many they are.
+                false => self.next_page(next).unwrap_or(end),
+            };
+            if number >= end {
+                return changed;
+            }
+            next = number + 1;
             let part = within(number, &blocks);
             if part.is_empty() || self.all(number, part.clone(), value) {
                 continue;
@@ -251,7 +258,6 @@ impl Draft<'_> {
             changed += self.page_mut(number).set_blocks(part.clone(), value);
             index::update(self, number, part.start / 8, (part.end - 1) / 8);
         }
-        changed
     }
 
     /// Sets or clears a node; whether that changed it.
@@ -275,7 +281,7 @@ impl Draft<'_> {
 
     /// How many nodes the pages have bits for.
     pub fn node_bits(&self) -> u64 {
-        self.end * NODES_PER_PAGE
+        self.end.saturating_mul(NODES_PER_PAGE)
     }
 
     /// What has become of it: the pages to write and then to apply.
@@ -288,6 +294,15 @@ impl Draft<'_> {
                 .collect(),
             end: self.end,
         }
+    }
+
+    /// The first page at or after this one that is there.
+    fn next_page(&self, from: u64) -> Option<u64> {
+        let drafted = self.pages.range(from..).next();
+        let stored = self.base.pages.range(from..).next();
+        let drafted = drafted.map(|(number, _)| *number);
+        let stored = stored.map(|(number, _)| *number);
+        drafted.into_iter().chain(stored).min()
     }
 
     /// Whether a part of a page is that value throughout.
@@ -309,6 +324,17 @@ impl Pages for Bitfield {
 
     fn page(&self, number: u64) -> Option<&Page> {
         self.page(number)
+    }
+}
+
+impl PagesMut for Bitfield {
+    fn page_mut(&mut self, number: u64) -> &mut Page {
+        if number >= self.end {
+            let old = self.end;
+            self.end = number + 1;
+            index::grow(self, old);
+        }
+        Arc::make_mut(self.pages.entry(number).or_default())
     }
 }
 
@@ -396,6 +422,9 @@ fn node_place(index: Index) -> (u64, usize) {
     let bit = index.get();
     (bit / NODES_PER_PAGE, (bit % NODES_PER_PAGE) as usize)
 }
+
+/// The page of the last block that a number can name.
+const LAST_PAGE: u64 = u64::MAX / BLOCKS_PER_PAGE;
 
 /// The part of a page that lies in a range of blocks.
 fn within(page: u64, blocks: &Range<u64>) -> Range<usize> {

@@ -14,6 +14,9 @@ use crate::page::{DATA, INDEX, Page};
 /// How many leaves of the index a page has.
 const LEAVES: u64 = (DATA / 4) as u64;
 
+/// The depth of the byte that describes a whole page. Up to there all of them are in that page.
+const PAGE_DEPTH: u32 = LEAVES.ilog2();
+
 /// Pages that can be read.
 pub(crate) trait Pages {
     fn end(&self) -> u64;
@@ -27,12 +30,8 @@ pub(crate) trait PagesMut: Pages {
 
 /// Brings the index up to date after data bytes `from..=to` of a page have changed.
 pub(crate) fn update(pages: &mut impl PagesMut, page: u64, from: usize, to: usize) {
-    for group in from / 4..=to / 4 {
-        let at = Index::from_block(page * LEAVES + group as u64);
-        let byte = pages.page(page).map_or(0, |page| leaf(page, group));
-        if set(pages, at, byte) {
-            climb(pages, at, false);
-        }
+    if within_page(pages.page_mut(page), from / 4, to / 4) {
+        climb(pages, Index::at(PAGE_DEPTH, page), false);
     }
 }
 
@@ -50,11 +49,7 @@ fn climb(pages: &mut impl PagesMut, from: Index, all: bool) {
         let Some((left, right)) = at.children() else {
             return;
         };
-        let (left, right) = (get(pages, left), get(pages, right));
-        let byte = quarter(left >> 4) << 6
-            | quarter(left & 15) << 4
-            | quarter(right >> 4) << 2
-            | quarter(right & 15);
+        let byte = parent(get(pages, left), get(pages, right));
         if !set(pages, at, byte) && !all {
             return;
         }
@@ -62,8 +57,44 @@ fn climb(pages: &mut impl PagesMut, from: Index, all: bool) {
     }
 }
 
-fn leaf(page: &Page, group: usize) -> u8 {
-    let bytes = page.data.iter().skip(4 * group).take(4);
+/// Recomputes what describes the leaves `first..=last` within their page, level by level and as far as it changes.
+/// Whether the byte over the whole page has changed.
+fn within_page(page: &mut Page, mut first: usize, mut last: usize) -> bool {
+    let mut changed = false;
+    for group in first..=last {
+        let byte = leaf(&page.data, group);
+        changed |= replace(&mut page.index, 0, group, byte);
+    }
+    for depth in 1..=PAGE_DEPTH {
+        if !changed {
+            return false;
+        }
+        changed = false;
+        (first, last) = (first / 2, last / 2);
+        for offset in first..=last {
+            let child = |offset| page.index.get(local(depth - 1, offset)).copied();
+            let left = child(2 * offset).unwrap_or(0);
+            let right = child(2 * offset + 1).unwrap_or(0);
+            changed |= replace(&mut page.index, depth, offset, parent(left, right));
+        }
+    }
+    changed
+}
+
+/// Where in its page the byte of a node of this depth stands, which is the `offset`th of them there.
+fn local(depth: u32, offset: usize) -> usize {
+    Index::at(depth, offset as u64).get() as usize
+}
+
+fn replace(index: &mut [u8; INDEX], depth: u32, offset: usize, byte: u8) -> bool {
+    match index.get_mut(local(depth, offset)) {
+        Some(place) => core::mem::replace(place, byte) != byte,
+        None => false,
+    }
+}
+
+fn leaf(data: &[u8; DATA], group: usize) -> u8 {
+    let bytes = data.iter().skip(4 * group).take(4);
     bytes.fold(0, |byte, data| {
         byte << 2
             | match data {
@@ -72,6 +103,13 @@ fn leaf(page: &Page, group: usize) -> u8 {
                 _ => 1,
             }
     })
+}
+
+fn parent(left: u8, right: u8) -> u8 {
+    quarter(left >> 4) << 6
+        | quarter(left & 15) << 4
+        | quarter(right >> 4) << 2
+        | quarter(right & 15)
 }
 
 fn quarter(nibble: u8) -> u8 {

@@ -30,7 +30,7 @@ pub enum PageSize {
     /// 3584 bytes: what is written today.
     #[default]
     Current,
-    /// 3328 bytes, with half of the index: found in old files, which keep it.
+    /// 3328 bytes, with room for half of the index only, which is left blank: found in old files, which keep it.
     Legacy,
 }
 
@@ -67,6 +67,12 @@ pub(crate) struct Page {
     pub(crate) count: u64,
 }
 
+impl Default for Page {
+    fn default() -> Self {
+        Page::EMPTY
+    }
+}
+
 impl Page {
     pub(crate) const EMPTY: Page = Page {
         data: [0; DATA],
@@ -75,23 +81,17 @@ impl Page {
         count: 0,
     };
 
-    /// A page as it stands in a file; what is missing at its end is zeros. The index is not taken over.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
-        let mut page = Page::EMPTY;
+    /// Takes over the bits of a page as it stands in a file; what is missing at its end is zeros. The index stays: it also
+    /// describes other pages.
+    pub(crate) fn load(&mut self, bytes: &[u8]) {
         let (data, rest) = bytes.split_at(bytes.len().min(DATA));
-        let tree = rest.get(..rest.len().min(TREE)).unwrap_or_default();
-        page.data
-            .iter_mut()
-            .zip(data)
-            .for_each(|(to, from)| *to = *from);
-        page.tree
-            .iter_mut()
-            .zip(tree)
-            .for_each(|(to, from)| *to = *from);
-        page.count = page.blocks().count_ones() as u64;
-        page
+        let (tree, _) = rest.split_at(rest.len().min(TREE));
+        fill(&mut self.data, data);
+        fill(&mut self.tree, tree);
+        self.count = self.blocks().count_ones() as u64;
     }
 
+    /// The page as it stands in a file.
     pub(crate) fn to_bytes(&self, size: PageSize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(size.bytes());
         bytes.extend_from_slice(&self.data);
@@ -142,4 +142,14 @@ impl Page {
     pub(crate) fn is_full(&self) -> bool {
         self.count == BLOCKS_PER_PAGE
     }
+}
+
+/// Copies what is there, and zeros for the rest.
+fn fill(to: &mut [u8], from: &[u8]) {
+    let (copied, rest) = to.split_at_mut(from.len().min(to.len()));
+    copied
+        .iter_mut()
+        .zip(from)
+        .for_each(|(to, from)| *to = *from);
+    rest.fill(0);
 }
