@@ -7,7 +7,7 @@ use bitfield::Changes;
 use bytes::Bytes;
 use crypto::{PublicKey, Signable, Signature};
 use flat_tree::Index;
-use merkle::{Growth, Node, Roots, insert};
+use merkle::{Growth, Node, Roots};
 use storage::{Batch, File};
 
 use crate::{
@@ -32,12 +32,12 @@ pub struct AppendPlan {
 }
 
 impl Feed {
-    /// Plans to append blocks. One signature will cover them all.
+    /// Plans to append blocks. One signature will cover them all; the key that makes it need not be here.
     ///
     /// # Errors
-    /// [`Error::NotWritable`], [`Error::BlockTooLarge`], [`Error::TooLong`].
+    /// [`Error::NotWritable`] if the feed is static, [`Error::BlockTooLarge`], [`Error::TooLong`].
     pub fn plan_append(&self, blocks: Vec<Bytes>) -> Result<AppendPlan, Error> {
-        if !self.is_writable() {
+        if !self.live {
             return Err(Error::NotWritable);
         }
         if let Some(block) = blocks.iter().find(|block| block.len() > MAX_BLOCK) {
@@ -49,7 +49,7 @@ impl Feed {
         let growth = self.roots.append(&blocks)?;
         let mut draft = self.bitfield.draft();
         for node in &growth.nodes {
-            insert(&mut draft, node.index);
+            draft.set_node(node.index, true);
         }
         draft.set_blocks(self.length()..growth.roots.length(), true);
         Ok(AppendPlan {

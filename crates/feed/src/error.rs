@@ -33,6 +33,12 @@ pub enum Error {
         /// What is wrong with it.
         what: Damage,
     },
+    /// What is stored is longer than the options allow.
+    #[error("the feed stored here is longer than the {max} blocks allowed")]
+    BeyondLimit {
+        /// The longest length allowed.
+        max: u64,
+    },
     /// The secret key isn't here, or the feed is static.
     #[error("the feed is not writable")]
     NotWritable,
@@ -85,12 +91,19 @@ pub enum Damage {
     /// A node that must be there is blank.
     #[error("a node is missing")]
     MissingNode,
+    /// Sizes add up to more than a feed can have.
+    #[error("its sizes are too large")]
+    Size,
     /// The signature of the length is missing.
     #[error("the signature of the last block is missing")]
     MissingSignature,
     /// The signature of the length is not the author's.
     #[error("the signature of the last block doesn't fit the tree and the key")]
     WrongSignature,
+    /// Blocks that were signed are missing in it. Appending would sign others in their place, and peers that have the first
+    /// ones would never agree.
+    #[error("it is older than the signatures")]
+    Outdated,
     /// A block doesn't match its hash.
     #[error("a block doesn't match its hash")]
     WrongBlock,

@@ -17,7 +17,6 @@ use storage::Batch;
 /// use bytes::Bytes;
 /// use hypercore_feed::{OpenOptions, Opening, Step};
 /// use storage::{FileSet, MemoryFiles};
-/// # use hypercore_storage as storage;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let files = FileSet::open(Box::new(MemoryFiles::default()))?;

@@ -99,6 +99,6 @@ pub(crate) fn offset<'a>(
         let node = find(root).ok_or(Error::corrupt(File::Tree, Damage::MissingNode))?;
         offset
             .checked_add(node.size)
-            .ok_or(Error::corrupt(File::Tree, Damage::MissingNode))
+            .ok_or(Error::corrupt(File::Tree, Damage::Size))
     })
 }

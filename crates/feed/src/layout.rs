@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use flat_tree::Index;
+use flat_tree::{Index, full_roots};
 use merkle::{Node, Roots};
 use storage::{File, Read};
 
@@ -96,6 +96,13 @@ impl Nodes {
     pub(crate) fn must_get(&self, index: Index) -> Result<&Node, Error> {
         self.get(index)
             .ok_or(Error::corrupt(File::Tree, Damage::MissingNode))
+    }
+
+    /// The roots of a length, all of which were asked for.
+    pub(crate) fn roots(&self, length: u64) -> Result<Roots, Error> {
+        let roots = full_roots(length).map(|index| self.must_get(index).copied());
+        let roots = roots.collect::<Result<_, _>>()?;
+        Roots::from_nodes(length, roots).map_err(|_| Error::corrupt(File::Tree, Damage::Size))
     }
 }
 

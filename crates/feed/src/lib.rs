@@ -16,6 +16,8 @@ mod get;
 mod header;
 mod layout;
 mod open;
+mod options;
+mod outdated;
 mod pages;
 mod prove;
 mod put;
@@ -25,7 +27,8 @@ pub use error::{Damage, Error, PutError};
 pub use feed::{Commit, Event, Feed};
 pub use get::{BlockRead, GetPlan};
 pub use header::Header;
-pub use open::{MAX_LENGTH, OpenOptions, Opening, Step};
+pub use open::{Opening, Step};
+pub use options::{MAX_LENGTH, OpenOptions};
 pub use prove::ProofPlan;
 pub use put::{Put, PutCheck, PutPlan};
 

@@ -8,62 +8,26 @@
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-use bitfield::{Bitfield, PageSize};
+use bitfield::{BLOCKS_PER_PAGE, Bitfield, PageSize};
 use bytes::Bytes;
-use crypto::{Dialect, KeyPair, PublicKey, SecretKey, Verified};
+use crypto::{KeyPair, PublicKey, SecretKey, Verified};
 use flat_tree::full_roots;
 use merkle::{Roots, blocks};
 use storage::{Batch, File, Read};
 
 use crate::{
-    Damage, Error, Feed,
+    Damage, Error, Feed, OpenOptions,
     header::{HEADER, Header},
     layout::{NodeReads, signature_read},
+    outdated::Remains,
     prove::parse_signature,
 };
-
-/// The longest feed that is accepted unless told otherwise.
-pub const MAX_LENGTH: u64 = 1 << 32;
 
 /// How many pages of the bitfield are read at a time.
 const PAGES: usize = 128;
 
-/// What is to be opened.
-#[derive(Clone, Debug)]
-pub struct OpenOptions {
-    /// The feed's public key, if it is known.
-    pub key: Option<PublicKey>,
-    /// The feed's secret key, which makes it writable.
-    pub secret_key: Option<SecretKey>,
-    /// Whether to make a feed where none is stored.
-    pub create: bool,
-    /// Whether to forget what is stored.
-    pub overwrite: bool,
-    /// Whether to write the secret key of a new feed.
-    pub store_secret_key: bool,
-    /// The form of new signatures.
-    pub dialect: Dialect,
-    /// The longest length that is accepted from peers, in blocks.
-    pub max_length: u64,
-    /// 32 random bytes, used only if a new key pair has to be made.
-    pub seed: [u8; 32],
-}
-
-impl Default for OpenOptions {
-    /// Opens or creates, in dialect 8. The seed is zeros: set it.
-    fn default() -> Self {
-        OpenOptions {
-            key: None,
-            secret_key: None,
-            create: true,
-            overwrite: false,
-            store_secret_key: true,
-            dialect: Dialect::V8,
-            max_length: MAX_LENGTH,
-            seed: [0; 32],
-        }
-    }
-}
+/// What a page looks like that was never touched: a hole in the file.
+static UNTOUCHED: [u8; PageSize::Current.bytes()] = [0; PageSize::Current.bytes()];
 
 /// A feed that is being opened.
 #[derive(Debug)]
@@ -104,6 +68,7 @@ enum Stage {
     Files,
     Pages(Loading),
     Roots(Loading, NodeReads),
+    Outdated(Box<Feed>, Batch, Remains),
     Written(Box<Feed>),
 }
 
@@ -137,7 +102,7 @@ impl Opening {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::KeyMismatch`], [`Error::KeyPairMismatch`], [`Error::KeyFileMissing`],
-    /// [`Error::Corrupt`]. Nothing was written then.
+    /// [`Error::Corrupt`], [`Error::BeyondLimit`]. Nothing was written then.
     pub fn step(mut self, replies: Vec<Bytes>) -> Result<Step, Error> {
         match core::mem::replace(&mut self.stage, Stage::Start) {
             Stage::Start => Ok(self.read(
@@ -152,6 +117,10 @@ impl Opening {
             Stage::Files => self.found_files(&replies),
             Stage::Pages(loading) => self.found_pages(loading, first(&replies)),
             Stage::Roots(loading, nodes) => self.found_roots(loading, &nodes, &replies),
+            Stage::Outdated(feed, repairs, remains) => {
+                remains.check(&feed.key, &replies)?;
+                Ok(self.finish(feed, repairs))
+            }
             Stage::Written(feed) => Ok(Step::Done(feed)),
         }
     }
@@ -171,10 +140,9 @@ impl Opening {
         {
             return Err(Error::KeyPairMismatch);
         }
-        let given = self.options.key.or(self.pair.as_ref().map(KeyPair::public));
+        let given = self.given();
         if !self.options.overwrite && !stored.is_empty() {
-            let stored = PublicKey::try_from(stored)
-                .map_err(|_| Error::corrupt(File::Key, Damage::Short))?;
+            let stored = parse_key(stored)?;
             if let Some(given) = given.filter(|given| *given != stored) {
                 return Err(Error::KeyMismatch { stored, given });
             }
@@ -195,6 +163,12 @@ impl Opening {
         Ok(self.probe())
     }
 
+    /// The key that was asked for, if any.
+    fn given(&self) -> Option<PublicKey> {
+        let secret = self.options.secret_key.clone().map(KeyPair::from_secret);
+        self.options.key.or(secret.map(|pair| pair.public()))
+    }
+
     /// The small files, and what tells whether there is data.
     fn probe(self) -> Step {
         let read = |file, offset, len| Read { file, offset, len };
@@ -206,7 +180,7 @@ impl Opening {
                 read(File::Tree, 0, HEADER as usize + 1),
                 read(File::Data, 0, 1),
                 read(File::Bitfield, 0, HEADER as usize + 1),
-                read(File::Signatures, 0, HEADER as usize),
+                read(File::Signatures, 0, HEADER as usize + 1),
             ],
         )
     }
@@ -217,13 +191,15 @@ impl Opening {
         };
         if key.is_empty() {
             let holds = |file: &Bytes| file.len() > HEADER as usize;
-            if holds(tree) || holds(bitfield) || !data.is_empty() {
+            if [tree, bitfield, signatures].into_iter().any(holds) || !data.is_empty() {
                 return Err(Error::KeyFileMissing);
             }
-            return match self.key {
-                Some(key) => Ok(self.create(key, false)),
-                None => Err(Error::NotFound),
-            };
+            return self.create_beside(secret);
+        }
+        // Since the first look another handle may have put another feed in its place. Now the lock is held.
+        let stored = parse_key(key)?;
+        if let Some(given) = self.key.filter(|given| *given != stored) {
+            return Err(Error::KeyMismatch { stored, given });
         }
         let mut repairs = Batch::new();
         self.take_secret(secret, &mut repairs)?;
@@ -250,17 +226,29 @@ impl Opening {
         Ok(self.read_pages(loading))
     }
 
+    /// Creates a feed where there is none, except perhaps a secret key: of a creation that broke off, or of a feed that has
+    /// lost all else. It is the only thing that can't be had again, so it is used, never overwritten.
+    fn create_beside(mut self, secret: &[u8]) -> Result<Step, Error> {
+        if !secret.is_empty() {
+            let pair = parse_secret(secret)?;
+            let stored = pair.public();
+            if let Some(given) = self.given().filter(|given| *given != stored) {
+                return Err(Error::KeyMismatch { stored, given });
+            }
+            self.key = Some(stored);
+            self.pair = Some(pair);
+        }
+        match self.key {
+            Some(key) => Ok(self.create(key, false)),
+            None => Err(Error::NotFound),
+        }
+    }
+
     /// The secret key: a given one must fit, a stored one too.
     fn take_secret(&mut self, stored: &[u8], repairs: &mut Batch) -> Result<(), Error> {
-        let key = self.key;
         if !stored.is_empty() {
-            let bytes = stored
-                .try_into()
-                .map_err(|_| Error::corrupt(File::SecretKey, Damage::Short))?;
-            let secret = SecretKey::from_bytes(bytes)
-                .map_err(|_| Error::corrupt(File::SecretKey, Damage::WrongKey))?;
-            let pair = KeyPair::from_secret(secret);
-            if Some(pair.public()) != key {
+            let pair = parse_secret(stored)?;
+            if Some(pair.public()) != self.key {
                 return Err(Error::corrupt(File::SecretKey, Damage::WrongKey));
             }
             self.pair = Some(pair);
@@ -284,22 +272,31 @@ impl Opening {
 
     fn found_pages(self, mut loading: Loading, bytes: &[u8]) -> Result<Step, Error> {
         let page = loading.bitfield.page_size().bytes();
+        let max = self.options.max_length;
+        let end = max.div_ceil(BLOCKS_PER_PAGE);
         for piece in bytes.chunks(page) {
-            // A page that was never touched is a hole in the file.
-            if piece.iter().any(|byte| *byte != 0) {
+            if !UNTOUCHED.starts_with(piece) {
+                // A bit far out is cheap to write and costly to keep.
+                if loading.next >= end {
+                    return Err(Error::BeyondLimit { max });
+                }
                 loading.bitfield.load_page(loading.next, piece);
             }
             loading.next += 1;
         }
-        if bytes.len() == PAGES * page {
+        if bytes.len() == PAGES * page && loading.next <= end {
             return Ok(self.read_pages(loading));
         }
         let length = blocks(&loading.bitfield);
+        if length > max {
+            return Err(Error::BeyondLimit { max });
+        }
         let nodes = NodeReads::new(full_roots(length), &Roots::new());
         let mut reads = nodes.reads().to_vec();
-        if length > 0 {
-            reads.push(signature_read(length));
-        }
+        reads.push(match length {
+            0 => Remains::read(),
+            length => signature_read(length),
+        });
         Ok(self.read(Stage::Roots(loading, nodes), reads))
     }
 
@@ -313,43 +310,24 @@ impl Opening {
             return Err(Error::NotFound);
         };
         let length = blocks(&loading.bitfield);
-        let nodes = nodes.parse(replies)?;
-        let roots = full_roots(length)
-            .map(|index| nodes.must_get(index).copied())
-            .collect::<Result<_, _>>()?;
-        let roots = Roots::from_nodes(length, roots)
-            .map_err(|_| Error::corrupt(File::Tree, Damage::MissingNode))?;
-        let live = length == 0 || self.vouched_for(&key, &roots, replies.last())?;
+        let roots = nodes.parse(replies)?.roots(length)?;
+        let signatures = replies.last().map(|bytes| &bytes[..]).unwrap_or_default();
+        let live = length == 0 || vouched_for(&key, &roots, signatures)?;
         let feed = Box::new(Feed {
             key,
             pair: self.pair.clone(),
             dialect: self.options.dialect,
             live,
             roots,
-            bitfield: loading.bitfield,
+            bitfield: without_blocks_from(length, loading.bitfield),
             max_length: self.options.max_length,
         });
-        Ok(self.finish(feed, loading.repairs))
-    }
-
-    /// Whether the roots are signed; a static feed has its tree hash for a key instead.
-    fn vouched_for(
-        &self,
-        key: &PublicKey,
-        roots: &Roots,
-        signature: Option<&Bytes>,
-    ) -> Result<bool, Error> {
-        let signable = roots.signable();
-        let bytes = signature.map(|bytes| &bytes[..]).unwrap_or_default();
-        match parse_signature(bytes) {
-            Ok(signature) => match key.verify(&signable, &signature) {
-                Ok(_) => Ok(true),
-                Err(_) => Err(Error::corrupt(File::Signatures, Damage::WrongSignature)),
-            },
-            Err(missing) => match Verified::matching_key(key, &signable) {
-                Ok(_) => Ok(false),
-                Err(_) => Err(missing),
-            },
+        match Remains::find(signatures) {
+            Some(remains) if length == 0 && feed.pair.is_some() => {
+                let reads = remains.reads();
+                Ok(self.read(Stage::Outdated(feed, loading.repairs, remains), reads))
+            }
+            _ => Ok(self.finish(feed, loading.repairs)),
         }
     }
 
@@ -404,6 +382,43 @@ impl Opening {
             batch,
         }
     }
+}
+
+/// Whether the roots are signed; a static feed has its tree hash for a key instead.
+fn vouched_for(key: &PublicKey, roots: &Roots, signature: &[u8]) -> Result<bool, Error> {
+    let signable = roots.signable();
+    match parse_signature(signature) {
+        Ok(signature) => match key.verify(&signable, &signature) {
+            Ok(_) => Ok(true),
+            Err(_) => Err(Error::corrupt(File::Signatures, Damage::WrongSignature)),
+        },
+        Err(missing) => match Verified::matching_key(key, &signable) {
+            Ok(_) => Ok(false),
+            Err(_) => Err(missing),
+        },
+    }
+}
+
+/// Forgets blocks beyond the length, whose bits JavaScript leaves behind when it truncates: no peer may be told of them.
+fn without_blocks_from(length: u64, mut bitfield: Bitfield) -> Bitfield {
+    let mut draft = bitfield.draft();
+    draft.set_blocks(length..u64::MAX, false);
+    let changes = draft.finish();
+    bitfield.apply(changes);
+    bitfield
+}
+
+fn parse_key(bytes: &[u8]) -> Result<PublicKey, Error> {
+    PublicKey::try_from(bytes).map_err(|_| Error::corrupt(File::Key, Damage::Short))
+}
+
+fn parse_secret(bytes: &[u8]) -> Result<KeyPair, Error> {
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| Error::corrupt(File::SecretKey, Damage::Short))?;
+    let secret = SecretKey::from_bytes(bytes)
+        .map_err(|_| Error::corrupt(File::SecretKey, Damage::WrongKey))?;
+    Ok(KeyPair::from_secret(secret))
 }
 
 fn first(replies: &[Bytes]) -> &[u8] {

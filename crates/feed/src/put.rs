@@ -6,7 +6,7 @@ use alloc::{
 };
 
 use bytes::Bytes;
-use crypto::{Signable, Signature, Verified, leaf_hash};
+use crypto::{PublicKey, Signable, Signature, SignatureError, Verified, leaf_hash};
 use flat_tree::{Index, full_roots};
 use merkle::{Accepted, Check, Checked, Node, Proof, Roots, insert};
 use storage::{Batch, File, Read};
@@ -22,6 +22,7 @@ use crate::{
 #[derive(Debug)]
 #[must_use]
 pub struct PutPlan {
+    key: PublicKey,
     check: Check,
     nodes: NodeReads,
     block: u64,
@@ -42,6 +43,7 @@ impl Feed {
         let before = full_roots(block).filter(|root| value.is_some() && tree.has_node(*root));
         let nodes = NodeReads::new(check.reads().iter().copied().chain(before), roots);
         Ok(PutPlan {
+            key: self.key,
             check,
             nodes,
             block,
@@ -88,6 +90,7 @@ impl PutPlan {
             .filter_map(|root| nodes.get(root).copied())
             .collect();
         Ok(PutCheck {
+            key: self.key,
             checked: self.check.finish(&stored, leaf)?,
             value: self.value,
             before,
@@ -99,6 +102,7 @@ impl PutPlan {
 #[derive(Debug)]
 #[must_use]
 pub struct PutCheck {
+    key: PublicKey,
     checked: Checked,
     value: Option<Bytes>,
     /// The stored ones of the roots before the block.
@@ -117,12 +121,15 @@ impl PutCheck {
     /// Accepts it, on the word of a witness if it reaches the roots.
     ///
     /// # Errors
-    /// [`PutError::Proof`] if the witness is missing or for another state; [`PutError::Local`] if the place of the block
+    /// [`PutError::Proof`] if the witness is missing, or for another state or another feed; [`PutError::Local`] if the place of the block
     /// can't be told.
     pub fn accept(self, witness: Option<&Verified>) -> Result<Put, PutError> {
         let accepted = match (self.checked, witness) {
             (Checked::Anchored(accepted), _) => accepted,
-            (Checked::Unsigned(unsigned), Some(witness)) => unsigned.accept(witness)?,
+            (Checked::Unsigned(unsigned), Some(witness)) if *witness.key() == self.key => {
+                unsigned.accept(witness)?
+            }
+            (Checked::Unsigned(_), Some(_)) => return Err(SignatureError.into()),
             (Checked::Unsigned(_), None) => return Err(merkle::ProofError::NoSignature.into()),
         };
         let find = |index: Index| {
@@ -199,9 +206,9 @@ impl<'a> Merged<'a> {
             self.signatures.insert(length, signature);
         }
         if let Some(roots) = put.accepted.growth() {
-            self.live = put.accepted.signature().is_some();
             let longest = self.growth.as_ref().map_or(0, Roots::length);
             if roots.length() > longest {
+                self.live = put.accepted.signature().is_some();
                 self.growth = Some(roots.clone());
             }
         }

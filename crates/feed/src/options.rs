@@ -1,0 +1,60 @@
+//! What is to be opened, and what may be done about it.
+
+use core::fmt;
+
+use crypto::{Dialect, PublicKey, SecretKey};
+
+/// The longest feed that is accepted unless told otherwise.
+pub const MAX_LENGTH: u64 = 1 << 32;
+
+/// What is to be opened.
+#[derive(Clone)]
+pub struct OpenOptions {
+    /// The feed's public key, if it is known.
+    pub key: Option<PublicKey>,
+    /// The feed's secret key, which makes it writable.
+    pub secret_key: Option<SecretKey>,
+    /// Whether to make a feed where none is stored.
+    pub create: bool,
+    /// Whether to forget what is stored.
+    pub overwrite: bool,
+    /// Whether to write the secret key of a new feed.
+    pub store_secret_key: bool,
+    /// The form of new signatures.
+    pub dialect: Dialect,
+    /// The longest length that is accepted from peers, in blocks.
+    pub max_length: u64,
+    /// 32 random bytes, used only if a new key pair has to be made.
+    pub seed: [u8; 32],
+}
+
+impl Default for OpenOptions {
+    /// Opens or creates, in dialect 8. The seed is zeros: set it.
+    fn default() -> Self {
+        OpenOptions {
+            key: None,
+            secret_key: None,
+            create: true,
+            overwrite: false,
+            store_secret_key: true,
+            dialect: Dialect::V8,
+            max_length: MAX_LENGTH,
+            seed: [0; 32],
+        }
+    }
+}
+
+impl fmt::Debug for OpenOptions {
+    // Without the seed, which is as secret as the key that is made of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenOptions")
+            .field("key", &self.key)
+            .field("secret_key", &self.secret_key)
+            .field("create", &self.create)
+            .field("overwrite", &self.overwrite)
+            .field("store_secret_key", &self.store_secret_key)
+            .field("dialect", &self.dialect)
+            .field("max_length", &self.max_length)
+            .finish_non_exhaustive()
+    }
+}
