@@ -107,6 +107,7 @@ struct Driver {
     connection: Connection,
     channel: Channel,
     live: bool,
+    download_only: bool,
     remote_ended: bool,
     /// Whether both sides have said that they have all they wanted.
     finished: bool,
@@ -139,6 +140,7 @@ impl Driver {
             connection,
             channel,
             live: options.live,
+            download_only: options.download_only,
             remote_ended: false,
             finished: false,
             wake: Arc::new(Wake::new()),
@@ -189,6 +191,7 @@ impl Driver {
             Event::Opened { channel } if channel == self.channel => {
                 let config = PeerConfig {
                     live: self.live,
+                    download_only: self.download_only,
                     ..PeerConfig::default()
                 };
                 self.member = Some(self.core.join(

@@ -33,6 +33,7 @@ pub struct Replicate<S> {
 pub(crate) struct Options {
     pub(crate) role: Role,
     pub(crate) live: bool,
+    pub(crate) download_only: bool,
     pub(crate) dialect: DialectChoice,
     pub(crate) timeout: Option<Duration>,
 }
@@ -42,6 +43,7 @@ impl<S> Replicate<S> {
         let options = Options {
             role,
             live: false,
+            download_only: false,
             dialect: DialectChoice::Fixed(core.dialect()),
             timeout: Some(TIMEOUT),
         };
@@ -53,8 +55,18 @@ impl<S> Replicate<S> {
     }
 
     /// Whether to stay connected once everything is exchanged, and pass on what is appended later. Default: no.
+    ///
+    /// A side that isn't live leaves once neither has anything for the other. It can't know that of a live remote that
+    /// itself downloads, and stays as long as that does, unless it is [`download_only`](Self::download_only).
     pub fn live(mut self, yes: bool) -> Self {
         self.options.live = yes;
+        self
+    }
+
+    /// Whether to answer none of the remote's requests. Default: no. Without [`live`](Self::live) the connection then ends as
+    /// soon as everything is here, even if the remote is live and would wait for more.
+    pub fn download_only(mut self, yes: bool) -> Self {
+        self.options.download_only = yes;
         self
     }
 
