@@ -2,6 +2,12 @@
 //!
 //! No crate of the workspace depends on this one outside of its tests and benches.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod rng;
 pub mod vectors;
 

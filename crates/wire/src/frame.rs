@@ -147,6 +147,11 @@ impl Decoder {
         }
         let mut frame = self.buffer.split_to(whole).freeze();
         frame.advance(prefix + header_len);
+        if self.buffer.is_empty() || whole > LARGE {
+            // The buffer shares the memory of the frame. Moving what is left out of it frees that with the frame, instead
+            // of keeping as much as the largest frame ever took for a peer that says nothing more.
+            self.buffer = BytesMut::from(&self.buffer[..]);
+        }
         Ok(Some(Frame {
             channel,
             kind,
@@ -157,6 +162,9 @@ impl Decoder {
     fn longest(&self) -> u64 {
         let limits = &self.limits;
         let body = limits.data.max(limits.extension).max(limits.have);
-        body as u64 + 10
+        (body as u64).saturating_add(varint::MAX_LEN as u64)
     }
 }
+
+/// From this size on, what follows a frame is copied so that its memory can be given back.
+const LARGE: usize = 256 * 1024;

@@ -32,7 +32,7 @@ mod limits;
 mod message;
 mod payload;
 mod rle;
-mod varint;
+pub mod varint;
 
 pub use error::Error;
 pub use frame::{Decoder, Frame};
@@ -42,7 +42,7 @@ pub use message::{
     Unhave, Unwant, Want,
 };
 pub use payload::NoisePayload;
-pub use rle::{rle_decode, rle_decode_bytes, rle_encode};
+pub use rle::{Runs, rle_decode, rle_decode_bytes, rle_encode};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

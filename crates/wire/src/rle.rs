@@ -9,7 +9,7 @@
 //! "Run-length code of bitfields".
 
 use alloc::vec::Vec;
-use core::ops::Range;
+use core::{iter::FusedIterator, ops::Range};
 
 use bytes::BytesMut;
 
@@ -98,87 +98,43 @@ impl Encoder<'_> {
     }
 }
 
-/// A run of the code.
-enum Piece<'a> {
-    Repeat { bytes: u64, bit: bool },
-    Literal(&'a [u8]),
-}
-
-/// Takes the code apart. The total is measured before anything is done with the pieces, so that a few bytes can't
-/// stand for gigabytes.
-fn pieces(mut code: &[u8], max_bits: u64) -> Result<Vec<Piece<'_>>, Error> {
-    let mut pieces = Vec::new();
-    let mut total: u64 = 0;
-    while !code.is_empty() {
-        let (value, len) = varint::read(code)?.ok_or(Error::Run)?;
-        code = code.get(len..).unwrap_or_default();
-        let (piece, bytes) = if value & 1 == 1 {
-            let bytes = value >> 2;
-            let bit = value & 2 == 2;
-            (Piece::Repeat { bytes, bit }, bytes)
-        } else {
-            let bytes = value >> 1;
-            let literal = usize::try_from(bytes)
-                .ok()
-                .and_then(|len| code.split_at_checked(len));
-            let (literal, rest) = literal.ok_or(Error::Run)?;
-            code = rest;
-            (Piece::Literal(literal), bytes)
-        };
-        total = total.saturating_add(bytes);
-        // Whole bytes are coded: the last one may reach beyond.
-        if total > max_bits.div_ceil(8) {
-            return Err(Error::TooManyBits { max: max_bits });
-        }
-        pieces.push(piece);
-    }
-    Ok(pieces)
-}
-
-/// Decodes to the runs of ones, in order, none of which touch.
+/// Decodes to the runs of ones, in order, none of which touch. The code is measured here, before anything is done with it,
+/// so that a few bytes can't stand for gigabytes; the runs are made one at a time, and nothing is allocated.
 ///
 /// # Errors
-/// [`Error::Run`] if the code is damaged, [`Error::TooManyBits`] if it stands for more than `max_bits`.
+/// [`Error::Run`] if the code is damaged, [`Error::TooManyBits`] if it stands for more than `max_bits`, rounded up to whole
+/// bytes.
 ///
 /// ```
 /// // Two bytes of ones and 11110000.
 /// let runs = hypercore_wire::rle_decode(&[0x0b, 0x02, 0xf0], 1 << 20)?;
-/// assert_eq!(runs, [0..20]);
+/// assert!(runs.eq([0..20]));
 /// # Ok::<_, hypercore_wire::Error>(())
 /// ```
-pub fn rle_decode(code: &[u8], max_bits: u64) -> Result<Vec<Range<u64>>, Error> {
-    let mut runs = Runs(Vec::new());
-    let mut at = 0;
-    for piece in pieces(code, max_bits)? {
-        match piece {
-            Piece::Repeat { bytes, bit } => {
-                if bit {
-                    runs.push(at..at + 8 * bytes);
-                }
-                at += 8 * bytes;
-            }
-            Piece::Literal(bytes) => {
-                for byte in bytes {
-                    runs.push_byte(at, *byte);
-                    at += 8;
-                }
-            }
-        }
-    }
-    Ok(runs.0)
+pub fn rle_decode(code: &[u8], max_bits: u64) -> Result<Runs<'_>, Error> {
+    measure(code, max_bits)?;
+    Ok(Runs {
+        code,
+        literal: &[],
+        bit: 0,
+        at: 0,
+        pending: None,
+    })
 }
 
 /// Decodes to bytes, as many as the code stands for.
 ///
 /// # Errors
 /// As [`rle_decode`].
-pub fn rle_decode_bytes(code: &[u8], max_bits: u64) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::new();
-    for piece in pieces(code, max_bits)? {
+pub fn rle_decode_bytes(mut code: &[u8], max_bits: u64) -> Result<Vec<u8>, Error> {
+    let len = usize::try_from(measure(code, max_bits)?);
+    let mut out = Vec::with_capacity(len.map_err(|_| Error::TooManyBits { max: max_bits })?);
+    while let Some(piece) = next_piece(&mut code)? {
         match piece {
             Piece::Repeat { bytes, bit } => {
                 let byte = if bit { 0xff } else { 0 };
-                out.extend((0..bytes).map(|_| byte));
+                // It fits: the sum of all does.
+                out.resize(out.len() + bytes as usize, byte);
             }
             Piece::Literal(bytes) => out.extend_from_slice(bytes),
         }
@@ -186,26 +142,119 @@ pub fn rle_decode_bytes(code: &[u8], max_bits: u64) -> Result<Vec<u8>, Error> {
     Ok(out)
 }
 
-struct Runs(Vec<Range<u64>>);
+/// A part of the code.
+enum Piece<'a> {
+    Repeat { bytes: u64, bit: bool },
+    Literal(&'a [u8]),
+}
 
-impl Runs {
-    fn push(&mut self, run: Range<u64>) {
-        match self.0.last_mut() {
-            _ if run.is_empty() => {}
-            Some(last) if last.end == run.start => last.end = run.end,
-            _ => self.0.push(run),
+/// How many bytes the code stands for.
+fn measure(mut code: &[u8], max_bits: u64) -> Result<u64, Error> {
+    // Whole bytes are coded: the last one may reach beyond. Bits have to be countable too.
+    let max = max_bits.div_ceil(8).min(u64::MAX / 8);
+    let mut total: u64 = 0;
+    while let Some(piece) = next_piece(&mut code)? {
+        let bytes = match piece {
+            Piece::Repeat { bytes, .. } => bytes,
+            Piece::Literal(bytes) => bytes.len() as u64,
+        };
+        total = total.saturating_add(bytes);
+        if total > max {
+            return Err(Error::TooManyBits { max: max_bits });
         }
     }
+    Ok(total)
+}
 
-    fn push_byte(&mut self, at: u64, byte: u8) {
-        match byte {
-            0 => {}
-            0xff => self.push(at..at + 8),
-            _ => {
-                for bit in (0..8).filter(|bit| byte & (0x80 >> bit) != 0) {
-                    self.push(at + bit..at + bit + 1);
+/// Takes the first part off the code.
+fn next_piece<'a>(code: &mut &'a [u8]) -> Result<Option<Piece<'a>>, Error> {
+    if code.is_empty() {
+        return Ok(None);
+    }
+    let (value, len) = varint::read(code)?.ok_or(Error::Run)?;
+    let rest = code.get(len..).unwrap_or_default();
+    if value & 1 == 1 {
+        *code = rest;
+        return Ok(Some(Piece::Repeat {
+            bytes: value >> 2,
+            bit: value & 2 == 2,
+        }));
+    }
+    let len = usize::try_from(value >> 1).ok();
+    let (literal, rest) = len
+        .and_then(|len| rest.split_at_checked(len))
+        .ok_or(Error::Run)?;
+    *code = rest;
+    Ok(Some(Piece::Literal(literal)))
+}
+
+/// Iterator over runs of ones, made by [`rle_decode`].
+#[derive(Clone, Debug)]
+#[must_use = "iterators do nothing unless they are used"]
+pub struct Runs<'a> {
+    /// What hasn't been taken apart. It has been measured, so there is nothing wrong with it.
+    code: &'a [u8],
+    /// What is left of a literal.
+    literal: &'a [u8],
+    /// How many bits of its first byte are done, 0 to 7.
+    bit: u32,
+    /// The number of the first bit of that byte.
+    at: u64,
+    /// The run after the one that was returned, found because it doesn't touch it.
+    pending: Option<Range<u64>>,
+}
+
+impl Runs<'_> {
+    /// The next run that lies within one byte of a literal, or is a repetition.
+    fn part(&mut self) -> Option<Range<u64>> {
+        loop {
+            if let Some((byte, rest)) = self.literal.split_first() {
+                let left = byte << self.bit;
+                if left == 0 {
+                    self.literal = rest;
+                    self.at += 8;
+                    self.bit = 0;
+                    continue;
+                }
+                let zeros = left.leading_zeros();
+                let ones = (left << zeros).leading_ones();
+                let start = self.at + u64::from(self.bit + zeros);
+                self.bit += zeros + ones;
+                if self.bit == 8 {
+                    self.literal = rest;
+                    self.at += 8;
+                    self.bit = 0;
+                }
+                return Some(start..start + u64::from(ones));
+            }
+            match next_piece(&mut self.code).ok().flatten()? {
+                Piece::Literal(bytes) => self.literal = bytes,
+                Piece::Repeat { bytes, bit } => {
+                    let start = self.at;
+                    self.at += 8 * bytes;
+                    if bit && bytes > 0 {
+                        return Some(start..self.at);
+                    }
                 }
             }
         }
     }
 }
+
+impl Iterator for Runs<'_> {
+    type Item = Range<u64>;
+
+    fn next(&mut self) -> Option<Range<u64>> {
+        let mut run = self.pending.take().or_else(|| self.part())?;
+        while let Some(part) = self.part() {
+            if part.start != run.end {
+                self.pending = Some(part);
+                break;
+            }
+            run.end = part.end;
+        }
+        Some(run)
+    }
+}
+
+impl FusedIterator for Runs<'_> {}

@@ -1,15 +1,11 @@
 //! Nothing is kept for what is only announced, and what is too much is refused when its header is there.
 
 use bytes::{BufMut, BytesMut};
-use hypercore_wire::{Decoder, Error, Kind, Limits, Message};
+use hypercore_wire::{Decoder, Error, Kind, Limits, Message, varint};
 
-fn varint(mut value: u64) -> Vec<u8> {
+fn varint(value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
-    while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
+    varint::write(value, &mut bytes);
     bytes
 }
 
@@ -59,6 +55,24 @@ fn an_announced_length_costs_nothing() {
 }
 
 #[test]
+fn the_memory_of_a_large_frame_goes_with_the_frame() {
+    let mut decoder = Decoder::new(Limits::default());
+    decoder.extend(&header(8_000_000, 1, 9));
+    decoder.extend(&vec![7; 8_000_000]);
+    // The next frame has begun already.
+    decoder.extend(&header(3, 1, 9));
+    let frame = decoder.next().unwrap().unwrap();
+    assert_eq!(frame.body.len(), 8_000_000);
+    // Whoever holds the only handle of some memory may take it back; there is none to share.
+    assert!(frame.body.is_unique());
+    drop(frame);
+    decoder.extend(b"abc");
+    assert_eq!(decoder.next().unwrap().unwrap().body, &b"abc"[..]);
+    decoder.extend(&[0; 100]);
+    assert!(decoder.buffer().capacity() < 1024);
+}
+
+#[test]
 fn an_endless_varint_is_refused_at_its_eleventh_byte() {
     for len in 0..10 {
         assert_eq!(first(&vec![0xff; len]), Ok(None), "{len}");
@@ -66,6 +80,32 @@ fn an_endless_varint_is_refused_at_its_eleventh_byte() {
     for len in [10, 12, 30, 2000] {
         assert_eq!(first(&vec![0xff; len]), Err(Error::VarintTooLong), "{len}");
     }
+}
+
+#[test]
+fn varints_of_every_length_are_read_as_they_are_written() {
+    for value in (0..64)
+        .flat_map(|shift| [(1_u64 << shift) - 1, 1 << shift])
+        .chain([u64::MAX])
+    {
+        let bytes = varint(value);
+        assert_eq!(varint::len(value), bytes.len());
+        assert_eq!(varint::read(&bytes), Ok(Some((value, bytes.len()))));
+        assert_eq!(varint::read(&bytes[..bytes.len() - 1]), Ok(None));
+        // A longer form than needed means the same, up to ten bytes.
+        let mut longer = bytes.clone();
+        while longer.len() < varint::MAX_LEN {
+            *longer.last_mut().unwrap() |= 0x80;
+            longer.push(0);
+            assert_eq!(varint::read(&longer), Ok(Some((value, longer.len()))));
+        }
+        *longer.last_mut().unwrap() |= 0x80;
+        longer.push(0);
+        assert_eq!(varint::read(&longer), Err(Error::VarintTooLong));
+    }
+    // The tenth byte has room for one bit.
+    let large = [&[0xff; 9][..], &[0x02]].concat();
+    assert_eq!(varint::read(&large), Err(Error::VarintTooLong));
 }
 
 #[test]

@@ -225,7 +225,7 @@ fn odd_bodies_are_read_or_refused_as_in_the_vectors() {
         if case["decoded"].is_null() {
             assert!(read.is_err(), "{case}");
         } else if wrong_length(read.clone()) {
-            stricter.push(format!("{name} {}", case["body"].as_str().unwrap()));
+            stricter.push(name.to_owned());
         } else {
             assert_eq!(
                 filled(read.unwrap()),
@@ -235,16 +235,7 @@ fn odd_bodies_are_read_or_refused_as_in_the_vectors() {
         }
     }
     // Here a key has 32 bytes, a hash too, a signature 64; JavaScript finds out later, or crashes.
-    let expected = [
-        "open 0a0301020312020405",
-        "open 120204050a03010203",
-        "data 08051a06080112001803",
-        "data 0805220100",
-        "close 0a020102",
-    ];
-    if std::env::var_os("HYPERCORE_VECTORS").is_none() {
-        assert_eq!(stricter, expected);
-    }
+    assert_eq!(stricter, ["open", "open", "data", "data", "close"]);
 }
 
 #[test]
