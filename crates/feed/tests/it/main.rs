@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod directories;
+mod messages;
+mod recover;
 mod world;

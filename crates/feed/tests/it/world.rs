@@ -58,6 +58,11 @@ impl Log {
         (log, files)
     }
 
+    /// Whatever feed is there, opened again.
+    pub(crate) fn reader_of(files: MemoryFiles) -> Log {
+        Log::open(files, OpenOptions::default()).unwrap()
+    }
+
     /// A writer of blocks of different sizes, some of them empty, signed one by one.
     pub(crate) fn author(seed: u8, length: u64) -> Log {
         let (mut log, _) = Log::writer(seed);

@@ -1,0 +1,101 @@
+//! Data messages, good and bad, put into empty readers as the JavaScript packages put them.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use crypto::{Hash, PublicKey, Signature};
+use flat_tree::Index;
+use merkle::{Node, NodeSet, Proof};
+use serde_json::Value;
+use testkit::vectors::{hex, hex_array, int, ints, list, load};
+
+use crate::world::{Log, contents};
+
+/// The cases whose outcome differs from JavaScript's on purpose: file, case, whether it is accepted here, and why.
+const DIFFERENCES: [(&str, &str, bool, &str); 3] = [
+    (
+        "put-v8.json",
+        "signature of the other version",
+        true,
+        "V5: both forms of signatures are read everywhere",
+    ),
+    (
+        "put-v8.json",
+        "hash with value",
+        false,
+        "V1: a node that has no place in the proof is an error; JavaScript overlooks it",
+    ),
+    (
+        "put-v9.json",
+        "hash with value",
+        false,
+        "V1: a node that has no place in the proof is an error; JavaScript overlooks it",
+    ),
+];
+
+#[test]
+fn messages_of_the_vectors_are_stored_or_refused_as_there() {
+    let (mut differing, mut count) = (BTreeSet::new(), 0);
+    for file in ["put-v8.json", "put-v9.json"] {
+        for group in list(&load(file)["groups"]) {
+            let key = PublicKey::new(hex_array(&group["publicKey"]));
+            for case in list(&group["cases"]) {
+                let name = case["name"].as_str().unwrap();
+                let (mut reader, files) = Log::reader(key);
+                for message in list(&case["before"]) {
+                    let (proof, value) = parse(message);
+                    reader.put(proof, value).unwrap();
+                }
+                let before = contents(&files);
+                let (proof, value) = parse(&case["message"]);
+                let accepted = reader.put(proof, value).is_ok();
+                if !accepted {
+                    assert!(contents(&files) == before, "{file}, {name}");
+                }
+                if accepted != case["error"].is_null() {
+                    differing.insert((file, name.to_owned(), accepted));
+                    continue;
+                }
+                same_state(&reader, case);
+                drop(reader);
+                // And what was stored is found again.
+                same_state(&Log::reader_of(files), case);
+                count += 1;
+            }
+        }
+    }
+    let expected = DIFFERENCES.map(|(file, case, accepted, _)| (file, case.to_owned(), accepted));
+    assert_eq!(differing, BTreeSet::from(expected));
+    assert!(count > 200, "{count}");
+}
+
+fn same_state(reader: &Log, case: &Value) {
+    let name = &case["name"];
+    assert_eq!(reader.length(), int(&case["length"]), "{name}");
+    let bytes = reader.feed.byte_length();
+    assert_eq!(bytes, int(&case["byteLength"]), "{name}");
+    assert_eq!(reader.has(), ints(&case["has"]), "{name}");
+    let bits = (0..reader.feed.bitfield().node_bits()).map(Index::new);
+    let tree = bits.filter(|index| reader.feed.bitfield().has(*index));
+    let tree: Vec<u64> = tree.map(Index::get).collect();
+    assert_eq!(tree, ints(&case["tree"]), "{name}");
+    for block in reader.has() {
+        reader.get(block).unwrap();
+    }
+}
+
+fn parse(message: &Value) -> (Proof, Option<Bytes>) {
+    let value = (!message["value"].is_null()).then(|| hex(&message["value"]).into());
+    let signature = (!message["signature"].is_null()).then(|| hex_array(&message["signature"]));
+    let node = |value: &Value| Node {
+        index: Index::new(int(&value["index"])),
+        size: int(&value["size"]),
+        hash: Hash::new(hex_array(&value["hash"])),
+    };
+    let proof = Proof {
+        block: int(&message["index"]),
+        nodes: list(&message["nodes"]).iter().map(node).collect(),
+        signature: signature.map(Signature::new),
+    };
+    (proof, value)
+}

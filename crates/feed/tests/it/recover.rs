@@ -1,0 +1,166 @@
+//! Damaged directories: what opening them gives with JavaScript, and what it gives here.
+//!
+//! Here damage is refused by the name of the file, and nothing is written then. Where a part of the log is still whole and
+//! nothing can be signed twice, it is opened as JavaScript opens it.
+
+use hypercore_feed::{Damage, Error, OpenOptions};
+use serde_json::Value;
+use storage::{File, MemoryFiles};
+use testkit::vectors::{folder, hex_array, int, list, load, pattern_block};
+
+use crate::world::{Log, bytes, contents, load as load_files, replace};
+
+const VERSIONS: [&str; 2] = ["sleep-v8", "sleep-v9"];
+
+/// What JavaScript makes of a directory, and its files.
+fn damaged(version: &str, what: &str) -> (Value, MemoryFiles) {
+    let json = load(&format!("{version}.json"));
+    let name = format!("recover-{what}");
+    let mut cases = list(&json["recover"]).iter();
+    let case = cases.find(|case| case["name"] == name.as_str()).unwrap();
+    (case.clone(), load_files(&folder().join(version).join(name)))
+}
+
+/// Opening is refused, and leaves every byte as it is.
+fn refused(files: &MemoryFiles) -> Error {
+    let before = contents(files);
+    let error = Log::open(files.clone(), OpenOptions::default()).err();
+    assert!(contents(files) == before);
+    error.unwrap()
+}
+
+fn corrupt(file: File, what: Damage) -> Error {
+    Error::Corrupt { file, what }
+}
+
+#[test]
+fn vectors_whose_tree_lacks_a_root_are_refused() {
+    for version in VERSIONS {
+        // JavaScript tries one block less, and gives up if that isn't there either.
+        for (what, theirs) in [
+            ("tree-lost-last-nodes", Some(9)),
+            ("tree-lost-more-nodes", None),
+            ("tree-empty", None),
+        ] {
+            let (case, files) = damaged(version, what);
+            assert_eq!(case["length"].as_u64(), theirs);
+            assert_eq!(refused(&files), corrupt(File::Tree, Damage::Short));
+        }
+    }
+}
+
+#[test]
+fn vectors_whose_last_signature_is_lost_are_refused() {
+    for version in VERSIONS {
+        // JavaScript takes the feed for a static one, appends to it, and never signs again.
+        let (case, files) = damaged(version, "signatures-lost-last");
+        assert_eq!(
+            (&case["live"], &case["writable"]),
+            (&Value::Bool(false), &Value::Bool(true))
+        );
+        let expected = corrupt(File::Signatures, Damage::MissingSignature);
+        assert_eq!(refused(&files), expected);
+    }
+}
+
+#[test]
+fn vectors_whose_data_is_short_are_opened_and_lost_blocks_are_errors() {
+    for version in VERSIONS {
+        let (case, files) = damaged(version, "data-short");
+        let log = Log::open(files, OpenOptions::default()).unwrap();
+        assert_eq!(log.length(), int(&case["length"]));
+        assert_eq!(log.feed.byte_length(), int(&case["byteLength"]));
+        for block in 0..log.length() {
+            let expected = corrupt(File::Data, Damage::Short);
+            assert_eq!(log.get(block), Err(expected));
+        }
+    }
+}
+
+#[test]
+fn vectors_whose_bitfield_is_lost_are_refused_to_their_writer_only() {
+    for version in VERSIONS {
+        // JavaScript opens both with length 0. Whoever then appends signs other blocks in the place of the old ones.
+        let (case, files) = damaged(version, "bitfield-lost");
+        assert_eq!(
+            (int(&case["length"]), &case["sameKey"]),
+            (0, &Value::Bool(true))
+        );
+        assert_eq!(refused(&files), corrupt(File::Bitfield, Damage::Outdated));
+        // Half a header, a file that isn't there, and a page of zeros are the same loss.
+        let page = [&bytes(&files, File::Bitfield)[..], &[0; 3584]].concat();
+        for left in [&page[..0], &page[..16], &page] {
+            replace(&files, File::Bitfield, left);
+            assert_eq!(refused(&files), corrupt(File::Bitfield, Damage::Outdated));
+        }
+
+        // A reader can't sign, and fetches again.
+        replace(&files, File::SecretKey, &[]);
+        let log = Log::open(files, OpenOptions::default()).unwrap();
+        assert_eq!((log.length(), log.has()), (0, vec![]));
+    }
+}
+
+#[test]
+fn vectors_whose_key_is_lost_are_refused_rather_than_replaced() {
+    for version in VERSIONS {
+        // JavaScript makes a new feed over the old one, and overwrites its secret key.
+        let (case, files) = damaged(version, "key-lost");
+        assert_eq!(
+            (int(&case["length"]), &case["sameKey"]),
+            (0, &Value::Bool(false))
+        );
+        assert_eq!(refused(&files), Error::KeyFileMissing);
+        // Neither is the right key, given from outside, reason enough: nothing says that it is the right one.
+        let before = contents(&files);
+        let options = OpenOptions {
+            key: Some(crypto::PublicKey::new(hex_array(&case["originalKey"]))),
+            ..OpenOptions::default()
+        };
+        let error = Log::open(files.clone(), options).err();
+        assert_eq!(error, Some(Error::KeyFileMissing));
+        assert!(contents(&files) == before);
+    }
+}
+
+#[test]
+fn vectors_whose_secret_key_is_lost_are_opened_for_reading() {
+    for version in VERSIONS {
+        let (case, files) = damaged(version, "secret-key-lost");
+        let mut log = Log::open(files, OpenOptions::default()).unwrap();
+        assert_eq!(log.length(), int(&case["length"]));
+        assert_eq!(&case["writable"], &Value::Bool(false));
+        assert!(!log.feed.is_writable());
+        let plan = log.feed.plan_append(vec!["x".into()]).unwrap();
+        assert_eq!(plan.sign(&log.feed).unwrap_err(), Error::NotWritable);
+        let sizes = list(&case["sizes"]);
+        for (block, size) in (0..).zip(sizes) {
+            let expected = pattern_block(int(&case["base"]), block, int(size) as usize);
+            assert_eq!(log.get(block).unwrap(), expected);
+        }
+        // A put of nothing new changes nothing either.
+        let events = log.put(log.prove(9, true), None).unwrap();
+        assert!(events.is_empty());
+    }
+}
+
+#[test]
+fn vectors_of_all_damages_are_named_here() {
+    for version in VERSIONS {
+        let json = load(&format!("{version}.json"));
+        let names = list(&json["recover"])
+            .iter()
+            .map(|case| case["name"].as_str().unwrap());
+        let known = [
+            "tree-lost-last-nodes",
+            "tree-lost-more-nodes",
+            "tree-empty",
+            "signatures-lost-last",
+            "data-short",
+            "bitfield-lost",
+            "key-lost",
+            "secret-key-lost",
+        ];
+        assert!(names.eq(known.map(|name| format!("recover-{name}"))));
+    }
+}
