@@ -1,0 +1,36 @@
+//! The rules of style that a machine can check, beyond what rustc and clippy see.
+//!
+//! Each rule is a function from what it looks at to complaints, and is tested on small made-up sources: a rule that never
+//! fires is worse than none.
+
+mod files;
+mod places;
+mod text;
+
+use std::{fs, path::Path};
+
+use crate::{
+    Result,
+    layers::{self, LAYERS},
+    workspace,
+};
+
+/// Prints every complaint; any is a failure.
+pub(crate) fn run() -> Result {
+    let root = workspace::root();
+    let mut complaints = layers::check(LAYERS, &workspace::metadata()?);
+    let files = files::list(root)?;
+    complaints.extend(places::top_level(&files));
+    complaints.extend(places::layers(LAYERS, |path| root.join(path).exists()));
+    for file in &files {
+        // What is no text has no rules.
+        if let Ok(source) = fs::read_to_string(root.join(file)) {
+            complaints.extend(text::check(Path::new(file), &source));
+        }
+    }
+    if complaints.is_empty() {
+        println!("{} files are tidy", files.len());
+        return Ok(());
+    }
+    Err(complaints.join("\n").into())
+}
