@@ -104,7 +104,12 @@ fn open<A: AeadInOut + KeyInit<KeySize = U32>>(
     let (ciphertext, tag) = ciphertext.split_last_chunk::<TAG>()?;
     let body = InOutBuf::new(ciphertext, out.get_mut(..ciphertext.len())?).ok()?;
     A::new(key.into())
-        .decrypt_inout_detached(nonce.try_into().ok()?, ad, body, tag.as_slice().try_into().ok()?)
+        .decrypt_inout_detached(
+            nonce.try_into().ok()?,
+            ad,
+            body,
+            tag.as_slice().try_into().ok()?,
+        )
         .ok()?;
     Some(ciphertext.len())
 }
@@ -160,7 +165,10 @@ mod tests {
         assert_eq!(nonce::<24>(7)[16..], [7, 0, 0, 0, 0, 0, 0, 0]);
         let sealed = [Dialect::V8, Dialect::V9].map(|dialect| {
             let mut out = [0; 21];
-            assert_eq!(MessageCipher::new(dialect).encrypt(0, &[], b"hello", &mut out), 21);
+            assert_eq!(
+                MessageCipher::new(dialect).encrypt(0, &[], b"hello", &mut out),
+                21
+            );
             out
         });
         assert_ne!(sealed[0], sealed[1]);

@@ -336,3 +336,6 @@ impl fmt::Debug for Outcome {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,9 +37,21 @@ pub(crate) fn handshake_state(
     ephemeral: &[u8; 32],
     prologue: &[u8],
 ) -> Result<HandshakeState, snow::Error> {
+    let resolver = Resolver::new(role, dialect, ephemeral);
+    state_of(Box::new(resolver), role, dialect, secret, prologue)
+}
+
+/// The same, made of the given parts.
+pub(crate) fn state_of(
+    parts: Box<dyn CryptoResolver + Send>,
+    role: Role,
+    dialect: Dialect,
+    secret: &[u8; 32],
+    prologue: &[u8],
+) -> Result<HandshakeState, snow::Error> {
     let mut params: NoiseParams = PARSED.parse()?;
     params.name = protocol_name(dialect).into();
-    let builder = Builder::with_resolver(params, Box::new(Resolver::new(role, dialect, ephemeral)))
+    let builder = Builder::with_resolver(params, parts)
         .local_private_key(secret)?
         .prologue(prologue)?;
     match role {
@@ -49,7 +61,7 @@ pub(crate) fn handshake_state(
 }
 
 /// One for each handshake, because the shared secret of dialect 8 depends on the role.
-struct Resolver {
+pub(crate) struct Resolver {
     role: Role,
     dialect: Dialect,
     ephemeral: Zeroizing<[u8; 32]>,
@@ -57,7 +69,7 @@ struct Resolver {
 }
 
 impl Resolver {
-    fn new(role: Role, dialect: Dialect, ephemeral: &[u8; 32]) -> Self {
+    pub(crate) fn new(role: Role, dialect: Dialect, ephemeral: &[u8; 32]) -> Self {
         Resolver {
             role,
             dialect,
@@ -120,8 +132,8 @@ mod tests {
         let file = load("known/noise-xx-25519-chachapoly-blake2b.json");
         for case in list(&file["vectors"]) {
             assert_eq!(case["protocol_name"], PARSED);
-            let mut sides = [("init", Role::Initiator), ("resp", Role::Responder)].map(
-                |(name, role)| {
+            let mut sides =
+                [("init", Role::Initiator), ("resp", Role::Responder)].map(|(name, role)| {
                     let field = |what: &str| &case[std::format!("{name}_{what}")];
                     handshake_state(
                         role,
@@ -131,8 +143,7 @@ mod tests {
                         &hex(field("prologue")),
                     )
                     .unwrap()
-                },
-            );
+                });
             let messages = list(&case["messages"]);
             let mut buffers = [vec![0; 1024], vec![0; 1024]];
             for (n, message) in messages[..3].iter().enumerate() {
@@ -140,7 +151,9 @@ mod tests {
                 let sent = hex(&message["payload"]);
                 let len = sides[n % 2].write_message(&sent, wire).unwrap();
                 assert_eq!(wire[..len], hex(&message["ciphertext"]));
-                let len = sides[1 - n % 2].read_message(&wire[..len], payload).unwrap();
+                let len = sides[1 - n % 2]
+                    .read_message(&wire[..len], payload)
+                    .unwrap();
                 assert_eq!(payload[..len], sent);
             }
             let hash = hex(&case["handshake_hash"]);
@@ -153,7 +166,9 @@ mod tests {
                 let sent = hex(&message["payload"]);
                 let len = transports[n % 2].write_message(&sent, wire).unwrap();
                 assert_eq!(wire[..len], hex(&message["ciphertext"]));
-                let len = transports[1 - n % 2].read_message(&wire[..len], payload).unwrap();
+                let len = transports[1 - n % 2]
+                    .read_message(&wire[..len], payload)
+                    .unwrap();
                 assert_eq!(payload[..len], sent);
             }
         }
