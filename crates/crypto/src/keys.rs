@@ -158,16 +158,16 @@ impl PublicKey {
         signable: &Signable,
         signature: &Signature,
     ) -> Result<Verified, SignatureError> {
-        for dialect in [Dialect::V9, Dialect::V8] {
-            if verify_message(self, signable.to_bytes(dialect).as_ref(), signature) {
-                return Ok(Verified {
-                    key: *self,
-                    signable: *signable,
-                    dialect: Some(dialect),
-                });
-            }
-        }
-        Err(SignatureError)
+        let verifier = Verifier::new(self).ok_or(SignatureError)?;
+        [Dialect::V9, Dialect::V8]
+            .into_iter()
+            .find(|dialect| verifier.holds(signable.to_bytes(*dialect).as_ref(), signature))
+            .map(|dialect| Verified {
+                key: *self,
+                signable: *signable,
+                dialect: Some(dialect),
+            })
+            .ok_or(SignatureError)
     }
 
     /// The name under which peers look for the feed.
@@ -176,10 +176,18 @@ impl PublicKey {
     }
 }
 
-fn verify_message(key: &PublicKey, message: &[u8], signature: &Signature) -> bool {
-    let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
-    VerifyingKey::from_bytes(key.as_bytes())
-        .is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
+/// A public key that is a point of the curve. Finding out is a tenth of a check, so it is done once for both forms.
+struct Verifier(VerifyingKey);
+
+impl Verifier {
+    fn new(key: &PublicKey) -> Option<Self> {
+        VerifyingKey::from_bytes(key.as_bytes()).ok().map(Verifier)
+    }
+
+    fn holds(&self, message: &[u8], signature: &Signature) -> bool {
+        let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
+        self.0.verify_strict(message, &signature).is_ok()
+    }
 }
 
 /// The witness that the author of a feed stands for a state of it. Made here only.

@@ -93,7 +93,8 @@ impl RemoteTree {
     }
 }
 
-/// Plans the proof of a block. None if its hash isn't stored, or if no feed has so many blocks.
+/// Plans the proof of a block. None if its hash isn't stored, if no feed has so many blocks, or if a node between the block
+/// and its root is missing, as it may be in a damaged feed.
 ///
 /// `remote` remembers what earlier requests of the same peer told.
 pub fn plan_proof(
@@ -124,6 +125,9 @@ pub fn plan_proof(
         if !tree.has(sibling) || next.depth() >= MAX_DEPTH {
             // A root of what is stored here.
             let length = verified_by(tree, next);
+            if length <= request.block {
+                return None;
+            }
             let others = full_roots(length).filter(|root| *root != next && !remote.has(*root));
             nodes.extend(others);
             return Some(ProofPlan {

@@ -21,6 +21,7 @@ fn key_pairs_match_the_vectors() {
 fn signatures_match_the_vectors() {
     for case in list(&load("signatures.json")) {
         let pair = KeyPair::from_seed(hex_array(&case["seed"]));
+        assert_eq!(pair.public(), PublicKey::new(hex_array(&case["publicKey"])));
         let roots = list(&case["roots"]).iter().map(|root| {
             let hash = Hash::new(hex_array(&root["hash"]));
             (int(&root["index"]), int(&root["size"]), hash)

@@ -3,7 +3,8 @@
 use bitfield::{Bitfield, PageSize};
 use flat_tree::Index;
 use hypercore_merkle::{
-    NodeBits, NodeSet, ProofRequest, RemoteTree, blocks, digest, insert, plan_proof, verified_by,
+    NodeBits, NodeSet, NodeSetMut, ProofRequest, RemoteTree, blocks, digest, insert, plan_proof,
+    verified_by,
 };
 use testkit::{Rng, seed};
 
@@ -114,4 +115,18 @@ fn what_a_peer_claims_is_remembered_only_so_far() {
         }
     }
     assert!((8_000..20_000).contains(&most), "{most}");
+}
+
+#[test]
+fn a_tree_with_a_gap_above_the_block_proves_nothing() {
+    // Both leaves are there, but not their parent, as after a fault of the disk.
+    let mut set = NodeBits::new();
+    set.set(Index::new(0));
+    set.set(Index::new(2));
+    let request = ProofRequest {
+        block: 0,
+        hash: false,
+        digest: 0,
+    };
+    assert_eq!(plan_proof(&set, &mut RemoteTree::new(), &request), None);
 }

@@ -6,6 +6,7 @@ mod attacks;
 mod author;
 mod bits;
 mod copying;
+mod feeds;
 mod forgeries;
 mod growing;
 mod mutations;

@@ -30,6 +30,7 @@ fn indices(nodes: &[Index]) -> Vec<u64> {
 fn roots_grow_as_in_the_vectors() {
     let file = load("merkle.json");
     let pair = KeyPair::from_seed(hex_array(&file["seed"]));
+    assert_eq!(pair.public(), PublicKey::new(hex_array(&file["publicKey"])));
     let (base, sizes) = (int(&file["base"]), ints(&file["sizes"]));
     let block = |index: u64| pattern_block(base, index, sizes[index as usize] as usize).into();
     let mut roots = Roots::new();
