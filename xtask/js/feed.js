@@ -14,11 +14,18 @@ function packages (version) {
 
 async function open (version, dir, key, options) {
   const feed = packages(version).hypercore(dir, key, options)
+  // The same failure is also given to the callback.
+  feed.on('error', () => {})
   await promise(done => feed.ready(done))
   return feed
 }
 
-const close = feed => promise(done => feed.close(done))
+// Closing alone may lose what the bitfield was told last: a download is reported before that is written.
+async function close (feed) {
+  await promise(done => feed._sync(null, done))
+  await promise(done => feed.close(done))
+}
+
 const append = (feed, blocks) => promise(done => feed.append(blocks, done))
 
 function summary (feed) {
