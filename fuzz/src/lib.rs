@@ -5,11 +5,14 @@
 //! in `corpus/` and `regressions/`, and over seeded random inputs. The last two are `tests/replay.rs`, on stable, without
 //! libFuzzer.
 
+pub mod bitfield;
 pub mod crypto;
+pub mod flat_tree;
 pub mod hypercore;
 pub mod merkle;
 pub mod replicate;
 pub mod storage;
+pub mod wire;
 
 /// A body: it panics if something doesn't hold for these bytes.
 pub type Body = fn(&[u8]);
@@ -17,12 +20,19 @@ pub type Body = fn(&[u8]);
 /// All targets by name. Each has a corpus, a file in `fuzz_targets/` and a section in `Cargo.toml`, which the replay
 /// checks.
 pub const TARGETS: &[(&str, Body)] = &[
+    ("bitfield_model", bitfield::bitfield_model),
     ("crypto_hashes", crypto::crypto_hashes),
     ("crypto_verify", crypto::crypto_verify),
     ("facade", hypercore::facade),
+    ("flat_tree", flat_tree::flat_tree),
     ("merkle_copies", merkle::merkle_copies),
     ("merkle_index", merkle::merkle_index),
     ("merkle_proof", merkle::merkle_proof),
+    ("range_set_model", bitfield::range_set_model),
     ("replicate", replicate::replicate),
     ("storage_batches", storage::storage_batches),
+    ("wire_frames", wire::wire_frames),
+    ("wire_message", wire::wire_message),
+    ("wire_rle", wire::wire_rle),
+    ("wire_varint", wire::wire_varint),
 ];
