@@ -8,7 +8,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod link;
 mod rng;
 pub mod vectors;
 
+pub use link::{Arrival, Clock, Link};
 pub use rng::{Rng, seed};
