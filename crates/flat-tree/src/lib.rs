@@ -47,3 +47,7 @@ pub use cursor::Cursor;
 pub use index::Index;
 pub use patch::{Patch, patch};
 pub use roots::{FullRoots, full_roots};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,4 +1,4 @@
-//! For tests only: the vectors that JavaScript wrote, and worlds in which time, links and disks obey the test.
+//! For tests only: the vectors that JavaScript wrote, and randomness that a seed repeats.
 //!
 //! No crate of the workspace depends on this one outside of its tests and benches.
 
@@ -14,3 +14,7 @@ pub mod vectors;
 
 pub use link::{Arrival, Clock, Link};
 pub use rng::{Rng, seed};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
