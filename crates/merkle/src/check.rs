@@ -16,7 +16,7 @@
 //! changes anything: the result says which nodes are new, and only [`Unsigned::accept`] turns a rooted proof into an
 //! [`Accepted`], given a witness for exactly those roots.
 //!
-//! Rules V1, V2, V5 and V6 of `docs/architecture.md`, "Verification".
+//! The rules are those of `docs/architecture.md`, "Verification".
 
 use alloc::vec::Vec;
 

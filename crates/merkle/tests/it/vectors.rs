@@ -184,13 +184,13 @@ const DIFFERENCES: [(&str, &str, bool, &str); 3] = [
         "put-v8.json",
         "hash with value",
         false,
-        "a node that has no place in the proof is an error (V1); JavaScript overlooks it",
+        "a node that has no place in the proof is an error; JavaScript overlooks it",
     ),
     (
         "put-v9.json",
         "hash with value",
         false,
-        "a node that has no place in the proof is an error (V1); JavaScript overlooks it",
+        "a node that has no place in the proof is an error; JavaScript overlooks it",
     ),
 ];
 

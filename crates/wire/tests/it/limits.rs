@@ -1,7 +1,7 @@
 //! Nothing is kept for what is only announced, and what is too much is refused when its header is there.
 
 use bytes::{BufMut, BytesMut};
-use hypercore_wire::{Decoder, Error, Kind, Limits, Message, varint};
+use hypercore_wire::{Decoder, Error, Kind, Limits, Message, NoisePayload, varint};
 
 fn varint(value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -172,4 +172,42 @@ fn an_empty_extension_message_is_refused() {
     assert_eq!(error, Err(Error::Truncated));
     let error = Message::decode(Kind::Extension, vec![0x80].into(), &limits);
     assert_eq!(error, Err(Error::Truncated));
+}
+
+#[test]
+fn keys_hashes_signatures_and_nonces_have_exactly_their_length() {
+    let limits = Limits::default();
+    let field =
+        |number: u8, len: usize| [&[number << 3 | 2, len as u8][..], &vec![7; len]].concat();
+    let node = |len| {
+        let node = [&[0x08, 1][..], &field(2, len), &[0x18, 3]].concat();
+        [&[0x08, 0, 0x1a, node.len() as u8][..], &node].concat()
+    };
+    let bodies: [(Kind, usize, &dyn Fn(usize) -> Vec<u8>); 5] = [
+        (Kind::Open, 32, &|len| field(1, len)),
+        (Kind::Open, 32, &|len| {
+            [field(1, 32), field(2, len)].concat()
+        }),
+        (Kind::Close, 32, &|len| field(1, len)),
+        (Kind::Data, 32, &node),
+        (Kind::Data, 64, &|len| {
+            [vec![0x08, 0], field(4, len)].concat()
+        }),
+    ];
+    for (kind, expected, body) in bodies {
+        for len in [0, 1, expected - 1, expected, expected + 1, 2 * expected - 1] {
+            let read = Message::decode(kind, body(len).into(), &limits);
+            match read {
+                Ok(_) => assert_eq!(len, expected, "{kind:?}"),
+                Err(error) => {
+                    assert!(matches!(error, Error::Length { len: is, .. } if is == len));
+                    assert_ne!(len, expected, "{kind:?}");
+                }
+            }
+        }
+    }
+    for len in [0, 23, 24, 25, 64] {
+        let nonce = NoisePayload::decode(&field(1, len));
+        assert_eq!(nonce.is_ok(), len == 24, "{nonce:?}");
+    }
 }
