@@ -344,3 +344,41 @@ fn a_signature_made_elsewhere_is_checked() {
     log.commit(commit);
     assert_eq!(log.get(0).unwrap(), "x");
 }
+
+#[test]
+fn proofs_of_different_lengths_in_one_batch_leave_the_longest() {
+    let mut author = Log::author(14, 5);
+    let old = author.prove(2, false);
+    author.append((5..9).map(|block| made_up(14, block)));
+    for longest_first in [false, true] {
+        let (mut reader, files) = Log::reader(author.feed.key());
+        let mut proofs = vec![old.clone(), author.prove(8, false)];
+        if longest_first {
+            proofs.reverse();
+        }
+        let puts = proofs.into_iter().map(|proof| {
+            let value = Some(author.get(proof.block).unwrap());
+            reader.accept(proof, value).unwrap()
+        });
+        let (commit, conflicts) = reader.feed.commit_puts(puts.collect());
+        assert!(conflicts.is_empty());
+        reader.commit(commit);
+        assert_eq!(reader.feed.roots(), author.feed.roots());
+        drop(reader);
+        let again = Log::reader_of(files);
+        assert_eq!((again.length(), again.has()), (9, vec![2, 8]));
+    }
+}
+
+#[test]
+fn an_empty_block_does_not_take_the_place_of_the_one_behind_it() {
+    let (mut author, _) = Log::writer(15);
+    author.append(["abc", "", "", "defgh", ""]);
+    for order in [[1, 3, 2, 4, 0], [3, 2, 1, 0, 4], [4, 3, 2, 1, 0]] {
+        let (mut reader, _) = Log::reader(author.feed.key());
+        let commit = puts(&reader, &author, order);
+        reader.commit(commit);
+        assert_whole(&reader, &author);
+        assert_eq!(reader.has().len(), 5);
+    }
+}

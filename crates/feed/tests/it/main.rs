@@ -4,6 +4,8 @@ mod attacks;
 mod commits;
 mod directories;
 mod messages;
+mod model;
 mod opening;
 mod recover;
+mod sessions;
 mod world;
