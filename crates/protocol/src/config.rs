@@ -49,7 +49,7 @@ pub struct Config {
     pub max_unknown: usize,
     /// While more than this waits to be sent, nothing should be read. Default: 1 MiB.
     pub send_soft: usize,
-    /// If more than this waits to be sent the connection ends. Default: 4 MiB.
+    /// If more than this waits to be sent and another message is to follow, the connection ends. Default: 4 MiB.
     pub send_hard: usize,
     /// How many bytes may be handed in without events being taken out. Has to be more than the longest frame, since a frame is
     /// looked at when it is whole. Default: 16 MiB.

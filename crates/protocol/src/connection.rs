@@ -136,7 +136,6 @@ impl Connection {
     pub fn handle_end(&mut self, _now: Duration) {
         self.remote_ended = true;
         self.finishing = true;
-        self.end_told = false;
     }
 
     /// Opens a feed. Opening it again gives the same channel, unless it was closed.
@@ -164,7 +163,6 @@ impl Connection {
                 return Err(Error::TooManyChannels { max });
             }
         }
-        self.end_told = self.remote_ended;
         let (number, unknown) = self.channels.open(*key);
         if self.is_talking() {
             self.write_open(number);
@@ -198,7 +196,7 @@ impl Connection {
         if open.is_none_or(|local| local.remote.is_none()) {
             return Ok(());
         }
-        let room = self.check_room().and_then(|()| {
+        let room = self.check_room(0).and_then(|()| {
             let (len, max) = (
                 message.encoded_len(),
                 self.config.limits.body(Some(message.kind())),
@@ -314,8 +312,9 @@ impl Connection {
                 Phase::Greeting(_) | Phase::Ended => return Ok(None),
                 Phase::Talking(_) => {}
             }
-            // Frames that have to be answered come in for nothing; the answers wait until the remote takes them.
-            self.check_room()?;
+            // A stranger's frames may have to be answered, and it may take none of the answers. What we said ourselves
+            // went one message beyond the cap at most.
+            self.check_room(self.config.limits.data)?;
             let Some(frame) = self.incoming.pop()? else {
                 break;
             };
@@ -336,13 +335,16 @@ impl Connection {
             (true, _) if self.channels.are_left() => Event::Finished,
             (true, _) => Event::HungUp,
             (false, false) if self.channels.are_gone() => Event::Finished,
-            (false, _) => return None,
+            (false, _) => {
+                self.end_told = false;
+                return None;
+            }
         };
         (!mem::replace(&mut self.end_told, true)).then_some(event)
     }
 
-    fn check_room(&self) -> Result<(), Error> {
-        match self.outgoing.len() > self.config.send_hard {
+    fn check_room(&self, more: usize) -> Result<(), Error> {
+        match self.outgoing.len() > self.config.send_hard.saturating_add(more) {
             true => Err(Error::SendQueueFull),
             false => Ok(()),
         }

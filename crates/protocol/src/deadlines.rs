@@ -4,7 +4,7 @@
 //! handshake             from the start, all of it
 //! silence               from the last byte heard; while we don't listen, from the last that the remote took
 //! sign of life          from the last byte said; a remote that takes none of two in a row is stuck
-//! Open, Close           from when they left
+//! Open, Close           from when they left, until the remote has hung up
 //! a frame               from its first byte, at a rate
 //! ```
 
@@ -26,33 +26,32 @@ impl Connection {
     pub fn poll_timeout(&self) -> Option<Duration> {
         let own = match self.phase {
             Phase::Greeting(_) => Some(self.clock.handshake_deadline()),
-            Phase::Talking(_) => self.clock.sign_deadline(),
+            Phase::Talking(_) => self.sign_deadline(),
             Phase::Ended => return None,
         };
-        let idle = self.clock.idle_deadline(self.is_listening());
-        [own, idle, self.open_deadline(), self.close_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            own,
+            self.idle_deadline(),
+            self.open_deadline(),
+            self.close_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn pass(&mut self, now: Duration) -> Result<(), Error> {
         self.check_deadlines(now)?;
-        let idle = self.clock.idle_deadline(self.is_listening());
-        if idle.is_some_and(|deadline| now >= deadline) {
+        if self.idle_deadline().is_some_and(|deadline| now >= deadline) {
             return Err(Error::IdleTimeout);
         }
-        let sign_due = self.clock.sign_deadline().is_some_and(|due| now >= due);
-        if !sign_due || !self.is_talking() {
+        if !self.is_talking() || self.sign_deadline().is_none_or(|due| now < due) {
             return Ok(());
         }
-        if self.outgoing.is_empty() && !self.finishing {
+        if self.outgoing.is_empty() {
             self.outgoing.push_sign_of_life();
         }
-        match self.outgoing.is_empty() {
-            true => Ok(()),
-            false => self.clock.stuck(now),
-        }
+        self.clock.stuck(now)
     }
 
     /// What the remote can't put off by sending something.
@@ -69,21 +68,38 @@ impl Connection {
         }
     }
 
-    /// Whether bytes can arrive at all.
-    fn is_listening(&self) -> bool {
-        self.wants_input() && !self.remote_ended
+    /// When the remote is given up for being silent, if anything is still expected of it.
+    fn idle_deadline(&self) -> Option<Duration> {
+        match self.remote_ended {
+            true if self.is_finished() => None,
+            true => self.clock.idle_deadline(false),
+            false => self.clock.idle_deadline(self.wants_input()),
+        }
+    }
+
+    /// When a sign of life is due. Whoever has said all owes none.
+    fn sign_deadline(&self) -> Option<Duration> {
+        match self.is_finished() {
+            true => None,
+            false => self.clock.sign_deadline(),
+        }
     }
 
     fn open_deadline(&self) -> Option<Duration> {
-        let since = match self.config.live {
+        match self.config.live || self.remote_ended {
             true => None,
-            false => self.channels.unopened_since(),
-        };
-        since.map(|since| since.saturating_add(self.config.answer_timeout))
+            false => self.answer_deadline(self.channels.unopened_since()),
+        }
     }
 
     fn close_deadline(&self) -> Option<Duration> {
-        let since = self.channels.unclosed_since();
+        match self.remote_ended {
+            true => None,
+            false => self.answer_deadline(self.channels.unclosed_since()),
+        }
+    }
+
+    fn answer_deadline(&self, since: Option<Duration>) -> Option<Duration> {
         since.map(|since| since.saturating_add(self.config.answer_timeout))
     }
 }
