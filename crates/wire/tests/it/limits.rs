@@ -183,7 +183,8 @@ fn keys_hashes_signatures_and_nonces_have_exactly_their_length() {
         let node = [&[0x08, 1][..], &field(2, len), &[0x18, 3]].concat();
         [&[0x08, 0, 0x1a, node.len() as u8][..], &node].concat()
     };
-    let bodies: [(Kind, usize, &dyn Fn(usize) -> Vec<u8>); 5] = [
+    type Body<'a> = &'a dyn Fn(usize) -> Vec<u8>;
+    let bodies: [(Kind, usize, Body<'_>); 5] = [
         (Kind::Open, 32, &|len| field(1, len)),
         (Kind::Open, 32, &|len| {
             [field(1, 32), field(2, len)].concat()
