@@ -226,15 +226,11 @@ impl<'a> Merged<'a> {
 
     fn finish(self) -> (Commit, Vec<u64>) {
         let mut batch = Batch::new();
-        for (offset, parts) in runs(self.blocks, |offset, value| offset + value.len() as u64) {
+        for (offset, parts) in block_runs(self.blocks) {
             batch.write_parts(File::Data, offset, parts);
         }
-        let nodes = self.nodes.values().map(|node| {
-            let bytes = Bytes::copy_from_slice(&node.to_bytes());
-            (node_offset(node.index), bytes)
-        });
-        for (offset, parts) in runs(nodes, |offset, _| offset + Node::LEN as u64) {
-            batch.write_parts(File::Tree, offset, parts);
+        for (offset, bytes) in node_runs(self.nodes.values()) {
+            batch.write(File::Tree, offset, bytes.into());
         }
         for (length, signature) in &self.signatures {
             let bytes = Bytes::copy_from_slice(signature.as_bytes());
@@ -266,20 +262,32 @@ impl<'a> Merged<'a> {
     }
 }
 
-/// Joins pieces that touch, so that each run is one write.
-fn runs(
-    pieces: impl IntoIterator<Item = (u64, Bytes)>,
-    end: impl Fn(u64, &Bytes) -> u64,
-) -> Vec<(u64, Vec<Bytes>)> {
+/// Joins blocks that touch, so that each run is one write.
+fn block_runs(blocks: BTreeMap<u64, Bytes>) -> Vec<(u64, Vec<Bytes>)> {
     let mut runs: Vec<(u64, Vec<Bytes>)> = Vec::new();
-    let mut expected = None;
-    for (offset, piece) in pieces {
-        let next = end(offset, &piece);
+    let mut end = None;
+    for (offset, block) in blocks {
+        let next = offset + block.len() as u64;
         match runs.last_mut() {
-            Some((_, parts)) if expected == Some(offset) => parts.push(piece),
-            _ => runs.push((offset, Vec::from([piece]))),
+            Some((_, parts)) if end == Some(offset) => parts.push(block),
+            _ => runs.push((offset, Vec::from([block]))),
         }
-        expected = Some(next);
+        end = Some(next);
+    }
+    runs
+}
+
+/// The same for nodes, which come in order.
+fn node_runs<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> Vec<(u64, Vec<u8>)> {
+    let mut runs: Vec<(u64, Vec<u8>)> = Vec::new();
+    for node in nodes {
+        let offset = node_offset(node.index);
+        match runs.last_mut() {
+            Some((start, run)) if *start + run.len() as u64 == offset => {
+                run.extend_from_slice(&node.to_bytes());
+            }
+            _ => runs.push((offset, node.to_bytes().into())),
+        }
     }
     runs
 }

@@ -1,3 +1,5 @@
+//! The log with its files in memory or on disk, through its public face.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod attacks;
