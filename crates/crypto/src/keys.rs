@@ -214,6 +214,16 @@ impl Verified {
         }
     }
 
+    /// The witness that somebody else stands for: a verifier of the caller's own, such as a device or a delegate of the
+    /// author, has found the signature good. Nothing is checked here.
+    pub fn vouched_for(key: &PublicKey, signable: &Signable) -> Self {
+        Verified {
+            key: *key,
+            signable: *signable,
+            dialect: None,
+        }
+    }
+
     /// The feed.
     pub fn key(&self) -> &PublicKey {
         &self.key
@@ -224,7 +234,7 @@ impl Verified {
         &self.signable
     }
 
-    /// The form that the signature had; none for a static feed.
+    /// The form that the signature had; none for a static feed, or if it was checked elsewhere.
     pub fn dialect(&self) -> Option<Dialect> {
         self.dialect
     }

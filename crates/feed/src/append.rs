@@ -32,20 +32,29 @@ pub struct AppendPlan {
 }
 
 impl Feed {
+    /// Whether blocks could be appended, as far as that depends on them alone.
+    ///
+    /// # Errors
+    /// [`Error::NotWritable`] if the feed is static, [`Error::BlockTooLarge`].
+    pub fn check_append(&self, blocks: &[Bytes]) -> Result<(), Error> {
+        if !self.live {
+            return Err(Error::NotWritable);
+        }
+        match blocks.iter().find(|block| block.len() > MAX_BLOCK) {
+            Some(block) => Err(Error::BlockTooLarge {
+                len: block.len(),
+                max: MAX_BLOCK,
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// Plans to append blocks. One signature will cover them all; the key that makes it need not be here.
     ///
     /// # Errors
     /// [`Error::NotWritable`] if the feed is static, [`Error::BlockTooLarge`], [`Error::TooLong`].
     pub fn plan_append(&self, blocks: Vec<Bytes>) -> Result<AppendPlan, Error> {
-        if !self.live {
-            return Err(Error::NotWritable);
-        }
-        if let Some(block) = blocks.iter().find(|block| block.len() > MAX_BLOCK) {
-            return Err(Error::BlockTooLarge {
-                len: block.len(),
-                max: MAX_BLOCK,
-            });
-        }
+        self.check_append(&blocks)?;
         let growth = self.roots.append(&blocks)?;
         let mut draft = self.bitfield.draft();
         for node in &growth.nodes {

@@ -1,15 +1,17 @@
 //! How a feed is opened.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use crypto::{Dialect, PublicKey, SecretKey};
 use feed::{OpenOptions, Opening, Step};
 use noise::KeyPair;
 use storage::{FileSet, OpenContext};
 
 use crate::{
-    Error, Hypercore, Result, Storage,
+    BoxError, Error, Hypercore, Result, Signer, Source, Storage, Verifier,
     core::{Core, Settings},
+    hooks::Hooks,
     random::random,
     runtime::{Runtime, default_runtime},
 };
@@ -37,6 +39,7 @@ pub struct Builder {
     dialect: Dialect,
     noise_key_pair: Option<KeyPair>,
     runtime: Option<Arc<dyn Runtime>>,
+    hooks: Hooks,
     settings: Settings,
 }
 
@@ -52,6 +55,7 @@ impl Builder {
             dialect: Dialect::default(),
             noise_key_pair: None,
             runtime: default_runtime(),
+            hooks: Hooks::default(),
             settings: Settings::default(),
         }
     }
@@ -117,6 +121,34 @@ impl Builder {
         self
     }
 
+    /// Sees every block before it is written, as the bytes that will be stored: its number, the bytes, and where it comes
+    /// from. An error refuses it, and nothing has changed then: the append fails with [`Error::Refused`], or the connection
+    /// that brought it ends.
+    ///
+    /// While it decides nothing else is written, so it must not wait for an append to this feed.
+    pub fn on_write<F, D>(mut self, hook: F) -> Self
+    where
+        F: Fn(u64, Bytes, Source) -> D + Send + Sync + 'static,
+        D: Future<Output = Result<(), BoxError>> + Send + 'static,
+    {
+        self.hooks.on_write = Some(Arc::new(move |block, bytes, source| {
+            Box::pin(hook(block, bytes, source))
+        }));
+        self
+    }
+
+    /// Signs in place of a secret key that is stored here. Makes the feed writable; its key must be known.
+    pub fn signer(mut self, signer: impl Signer) -> Self {
+        self.hooks.signer = Some(Arc::new(signer));
+        self
+    }
+
+    /// Verifies the signatures that peers send, in place of Ed25519 with the feed's key.
+    pub fn verifier(mut self, verifier: impl Verifier) -> Self {
+        self.hooks.verifier = Some(Arc::new(verifier));
+        self
+    }
+
     /// The runtime that this feed takes its clock and timers from. Default: async-std.
     pub fn runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
         self.runtime = Some(runtime);
@@ -150,7 +182,7 @@ impl Builder {
         };
         let mut files = FileSet::open(self.storage.into_provider())?;
         let feed = open_feed(options, &mut files)?;
-        let core = Core::new(feed, files, runtime, noise, self.settings)?;
+        let core = Core::new(feed, files, runtime, noise, self.hooks, self.settings)?;
         Ok(Hypercore::from_core(Arc::new(core)))
     }
 }

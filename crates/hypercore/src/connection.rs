@@ -17,8 +17,9 @@ use replicate::{Action, PeerConfig};
 use wire::{Data, Message, Request};
 
 use crate::{
-    Error, Result, Session,
-    core::{Core, Member},
+    Result, Session,
+    core::Core,
+    peers::Member,
     random::random,
     runtime::Runtime,
     serve::serve,
@@ -71,10 +72,7 @@ where
             wake: &mut wake,
             timer: &mut timer,
         };
-        match turn(&mut socket, waiting)
-            .await
-            .map_err(Error::Connection)?
-        {
+        match turn(&mut socket, waiting).await? {
             Turn::Received(len) => driver.receive(input.get(..len).unwrap_or_default())?,
             Turn::Ended => {
                 driver.remote_ended = true;
@@ -237,7 +235,7 @@ impl Driver {
         }
         let arrived = std::mem::take(&mut self.arrived);
         match &self.member {
-            Some(member) => store(&self.core, member.id(), arrived).await,
+            Some(member) => store(&self.core, member, arrived).await,
             None => Ok(()),
         }
     }

@@ -14,21 +14,25 @@ use std::{
     time::Duration,
 };
 
-use async_channel::{Receiver, Sender};
+use async_channel::Sender;
 use crypto::{Dialect, DiscoveryKey, PublicKey};
-use event_listener::Event as Wake;
+use event_listener::{Event as Wake, EventListener};
 use feed::Feed;
 use noise::KeyPair;
 use replicate::{Action, Config, PeerConfig, PeerId, Replicator, WishId};
 use storage::FileSet;
-use wire::Message;
 
 use crate::{
-    Error, Event, Events, Result, events::Broadcast, random::random, runtime::Runtime, view::View,
+    Error, Event, Events, Result,
+    append::Queue,
+    events::Broadcast,
+    hooks::Hooks,
+    peers::{Member, PeerInfo, Slot},
+    random::random,
+    runtime::Runtime,
+    view::View,
+    wish::Wish,
 };
-
-/// How many actions may wait for a connection that doesn't take them before it is given up.
-const MAX_ACTIONS: usize = 65_536;
 
 /// What the builder passes on to the replicator.
 #[derive(Clone, Copy, Debug)]
@@ -56,8 +60,12 @@ pub(crate) struct Core {
     key: PublicKey,
     dialect: Dialect,
     writable: bool,
+    hooks: Hooks,
+    appends: Queue,
     writer: async_lock::Mutex<()>,
     state: Mutex<State>,
+    /// Notified when what peers have or are asked for may have changed.
+    changed: Wake,
     events: Broadcast,
     closed: AtomicBool,
 }
@@ -70,37 +78,19 @@ struct State {
     next_peer: u64,
 }
 
-/// What waits for one connection.
-struct Slot {
-    actions: VecDeque<Action>,
-    wake: Arc<Wake>,
-    remote_public_key: Option<[u8; 32]>,
-    dialect: Dialect,
-}
-
-/// A peer of a feed, as it was when asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PeerInfo {
-    /// The peer's Noise key, if the connection has a handshake.
-    pub remote_public_key: Option<[u8; 32]>,
-    /// The dialect it speaks.
-    pub dialect: Dialect,
-    /// The length that it claims, in blocks.
-    pub remote_length: u64,
-}
-
 impl Core {
     pub(crate) fn new(
         feed: Feed,
         files: FileSet,
         runtime: Arc<dyn Runtime>,
         noise: KeyPair,
+        hooks: Hooks,
         settings: Settings,
     ) -> Result<Self> {
+        let writable = feed.is_live() && (feed.is_writable() || hooks.signer.is_some());
         let config = Config {
             sparse: settings.sparse,
-            downloading: !feed.is_writable(),
+            downloading: !writable,
             max_requests: settings.max_requests,
             request_timeout: settings.request_timeout,
             seed: u64::from_le_bytes(random()?),
@@ -112,7 +102,9 @@ impl Core {
             noise,
             key: feed.key(),
             dialect: feed.dialect(),
-            writable: feed.is_writable(),
+            writable,
+            hooks,
+            appends: Queue::default(),
             writer: async_lock::Mutex::new(()),
             state: Mutex::new(State {
                 feed,
@@ -121,6 +113,7 @@ impl Core {
                 wishes: BTreeMap::new(),
                 next_peer: 0,
             }),
+            changed: Wake::new(),
             events: Broadcast::new(),
             closed: AtomicBool::new(false),
         })
@@ -140,6 +133,14 @@ impl Core {
 
     pub(crate) fn is_writable(&self) -> bool {
         self.writable
+    }
+
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+
+    pub(crate) fn appends(&self) -> &Queue {
+        &self.appends
     }
 
     pub(crate) fn noise(&self) -> &KeyPair {
@@ -192,6 +193,7 @@ impl Core {
         } = &mut *state;
         let told = tell(replicator, now, &View(feed));
         state.hand_out();
+        self.changed.notify(usize::MAX);
         told
     }
 
@@ -241,12 +243,7 @@ impl Core {
         let mut state = self.state();
         let id = PeerId(state.next_peer);
         state.next_peer += 1;
-        let slot = Slot {
-            actions: VecDeque::new(),
-            wake,
-            remote_public_key,
-            dialect,
-        };
+        let slot = Slot::new(wake, remote_public_key, dialect);
         state.peers.insert(id, slot);
         let State {
             feed, replicator, ..
@@ -254,16 +251,28 @@ impl Core {
         replicator.add_peer(now, id, config, &View(feed));
         state.hand_out();
         drop(state);
+        self.changed.notify(usize::MAX);
         self.events.send(Event::PeerAdd { remote_public_key });
-        Member {
-            core: Arc::clone(self),
-            id,
-            remote_public_key,
+        Member::new(Arc::clone(self), id, remote_public_key)
+    }
+
+    /// Takes a peer away whose connection has ended.
+    pub(crate) fn leave(&self, id: PeerId, remote_public_key: Option<[u8; 32]>) {
+        self.state().peers.remove(&id);
+        self.replicate(|replicator, now, view| replicator.remove_peer(now, id, view));
+        self.events.send(Event::PeerRemove { remote_public_key });
+    }
+
+    /// What is to be done for a peer, oldest first. None if there is more than a connection ever leaves behind.
+    pub(crate) fn take_actions(&self, id: PeerId, into: &mut VecDeque<Action>) -> Option<()> {
+        match self.state().peers.get_mut(&id) {
+            Some(slot) => slot.take_actions(into),
+            None => Some(()),
         }
     }
 
-    /// Waits for a block that isn't here. The wish is withdrawn if the caller stops waiting.
-    pub(crate) fn wish(self: &Arc<Self>, block: u64) -> Wish {
+    /// Wishes for something that isn't here. The wish is withdrawn when what is returned is dropped.
+    pub(crate) fn wish(self: &Arc<Self>, wish: impl Into<replicate::Wish>) -> Wish {
         let (sender, granted) = async_channel::bounded(1);
         let now = self.runtime.now();
         let mut state = self.state();
@@ -273,24 +282,37 @@ impl Core {
             wishes,
             ..
         } = &mut *state;
-        let id = replicator.want(now, block, &View(feed));
+        let id = replicator.want(now, wish, &View(feed));
         wishes.insert(id, sender);
         state.hand_out();
         drop(state);
-        Wish {
-            core: Arc::clone(self),
-            id,
-            granted,
+        Wish::new(Arc::clone(self), id, granted)
+    }
+
+    /// Takes a wish back that nobody waits for any longer.
+    pub(crate) fn withdraw(&self, id: WishId) {
+        if self.state().wishes.remove(&id).is_some() {
+            self.replicate(|replicator, now, view| replicator.cancel(now, id, view));
         }
+    }
+
+    /// Whether some peer has a block, or hasn't said yet.
+    pub(crate) fn is_available(&self, block: u64) -> bool {
+        let state = self.state();
+        state.replicator.is_claimed(block) || state.replicator.is_asking()
+    }
+
+    /// Completes when what peers have or are asked for may have changed.
+    pub(crate) fn changed(&self) -> EventListener {
+        self.changed.listen()
     }
 
     pub(crate) fn peers(&self) -> Vec<PeerInfo> {
         let state = self.state();
-        let peers = state.peers.iter().map(|(id, slot)| PeerInfo {
-            remote_public_key: slot.remote_public_key,
-            dialect: slot.dialect,
-            remote_length: state.replicator.peer_length(*id).unwrap_or(0),
-        });
+        let peers = state
+            .peers
+            .iter()
+            .map(|(id, slot)| slot.info(state.replicator.peer_length(*id).unwrap_or(0)));
         peers.collect()
     }
 
@@ -311,7 +333,7 @@ impl Core {
             // Dropping a sender tells the one who waits.
             state.wishes.clear();
             for slot in state.peers.values() {
-                slot.wake.notify(usize::MAX);
+                slot.wake();
             }
         }
         // Behind the last commit.
@@ -361,115 +383,6 @@ impl State {
             if let Some(slot) = self.peers.get_mut(&peer) {
                 slot.push(action);
             }
-        }
-    }
-}
-
-impl Slot {
-    fn push(&mut self, action: Action) {
-        if !self.merge(&action) {
-            self.actions.push_back(action);
-        }
-        self.wake.notify(usize::MAX);
-    }
-
-    /// Joins the news of an append to those still unsent, so that a peer that doesn't read costs no memory for each.
-    fn merge(&mut self, action: &Action) -> bool {
-        let Action::Send {
-            message: Message::Have(new),
-            ..
-        } = action
-        else {
-            return false;
-        };
-        let Some(Action::Send {
-            message: Message::Have(last),
-            ..
-        }) = self.actions.back_mut()
-        else {
-            return false;
-        };
-        let plain = |have: &wire::Have| have.bitfield.is_none() && have.ack.is_none();
-        if !plain(last) || !plain(new) || last.start + last.length() != new.start {
-            return false;
-        }
-        last.length = Some(last.length() + new.length());
-        true
-    }
-}
-
-/// A connection's place among the peers of a feed.
-pub(crate) struct Member {
-    core: Arc<Core>,
-    id: PeerId,
-    remote_public_key: Option<[u8; 32]>,
-}
-
-impl Member {
-    pub(crate) fn id(&self) -> PeerId {
-        self.id
-    }
-
-    /// What is to be done for this peer, oldest first.
-    ///
-    /// # Errors
-    /// [`Error::Closed`] once the feed is closed.
-    pub(crate) fn take_actions(&self, into: &mut VecDeque<Action>) -> Result<()> {
-        self.core.check_open()?;
-        if let Some(slot) = self.core.state().peers.get_mut(&self.id) {
-            if slot.actions.len() > MAX_ACTIONS {
-                return Err(replicate::Error::Overloaded.into());
-            }
-            into.append(&mut slot.actions);
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        let now = self.core.runtime.now();
-        let mut state = self.core.state();
-        state.peers.remove(&self.id);
-        let State {
-            feed, replicator, ..
-        } = &mut *state;
-        replicator.remove_peer(now, self.id, &View(feed));
-        state.hand_out();
-        drop(state);
-        self.core.events.send(Event::PeerRemove {
-            remote_public_key: self.remote_public_key,
-        });
-    }
-}
-
-/// A block that somebody waits for.
-pub(crate) struct Wish {
-    core: Arc<Core>,
-    id: WishId,
-    granted: Receiver<()>,
-}
-
-impl Wish {
-    /// Completes when the block is stored.
-    ///
-    /// # Errors
-    /// [`Error::Closed`] if the feed is closed meanwhile.
-    pub(crate) async fn granted(&self) -> Result<()> {
-        self.granted.recv().await.map_err(|_| Error::Closed)
-    }
-}
-
-impl Drop for Wish {
-    fn drop(&mut self) {
-        let now = self.core.runtime.now();
-        let mut state = self.core.state();
-        if state.wishes.remove(&self.id).is_some() {
-            let State {
-                feed, replicator, ..
-            } = &mut *state;
-            replicator.cancel(now, self.id, &View(feed));
-            state.hand_out();
         }
     }
 }

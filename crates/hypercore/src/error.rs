@@ -1,14 +1,19 @@
 //! What can go wrong, grouped by who must act: the caller, the peer, or whoever owns the disk.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use crate::Error::{Disk, Peer};
 
 /// The result of a call on a feed.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// An error of a hook or a codec, as it came.
+pub type SharedError = Arc<dyn std::error::Error + Send + Sync>;
+
 /// Why a call failed.
-#[derive(Debug, thiserror::Error)]
+///
+/// It can be cloned, because one failure may end many calls.
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The feed was closed, before the call or while it waited.
@@ -20,6 +25,44 @@ pub enum Error {
     /// The system has no randomness for keys and nonces.
     #[error("no randomness")]
     Randomness(#[source] getrandom::Error),
+    /// The time that the caller allowed is over.
+    #[error("timed out")]
+    TimedOut,
+    /// The block isn't stored here, and the caller didn't want to wait for it.
+    #[error("block {block} is not stored here")]
+    NotLocal {
+        /// The block.
+        block: u64,
+    },
+    /// No connected peer has the block, and the caller only wanted to wait for one that has.
+    #[error("no peer has block {block}")]
+    NotAvailable {
+        /// The block.
+        block: u64,
+    },
+    /// The feed has no blocks, so it has no last one.
+    #[error("the feed is empty")]
+    Empty,
+    /// A value can't be written as a block.
+    #[error("cannot encode the value")]
+    Encode(#[source] SharedError),
+    /// A block can't be read as a value.
+    #[error("cannot decode block {block}")]
+    Decode {
+        /// The block.
+        block: u64,
+        /// What the codec says.
+        source: SharedError,
+    },
+    /// The hook [`on_write`](crate::Builder::on_write) refused a block.
+    #[error("refused before writing")]
+    Refused(#[source] SharedError),
+    /// The signer of the feed couldn't sign.
+    #[error("no signature")]
+    Signer(#[source] SharedError),
+    /// The verifier of the feed couldn't decide.
+    #[error("a signature can't be checked")]
+    Verifier(#[source] SharedError),
     /// The log refused: there is no such block, the feed isn't writable, the keys don't fit, or its files are damaged.
     #[error(transparent)]
     Feed(feed::Error),
@@ -28,14 +71,14 @@ pub enum Error {
     Peer(PeerError),
     /// A connection failed or ended before its time.
     #[error("connection failed")]
-    Connection(#[source] io::Error),
+    Connection(#[source] Arc<io::Error>),
     /// A file could not be read or written.
     #[error(transparent)]
     Disk(storage::Error),
 }
 
 /// What a peer did that ended its connection.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PeerError {
     /// It broke the rules of the connection: handshake, framing, capability, timeouts.
@@ -63,6 +106,12 @@ impl Error {
     /// Whether a peer sent something that doesn't verify.
     pub fn is_verification(&self) -> bool {
         matches!(self, Peer(PeerError::Verification { .. }))
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Error::Connection(Arc::new(error))
     }
 }
 

@@ -1,15 +1,18 @@
 //! The handle of a feed.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{
+    fmt,
+    ops::{Bound, Range, RangeBounds},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use crypto::{Dialect, DiscoveryKey, Hash, PublicKey};
 use noise::Role;
 
 use crate::{
-    Builder, Events, Replicate, Result, Storage,
-    core::{Core, PeerInfo},
-    read::read_local,
+    Binary, Builder, ByteWriter, Encode, Encoding, Error, Events, Get, GetRange, PeerInfo,
+    ReadStream, Replicate, Result, Storage, WriteSink, append::append, core::Core,
 };
 
 /// A feed: an append-only log of blocks that anyone who knows its key can fetch from anyone, and verify.
@@ -28,9 +31,12 @@ use crate::{
 /// assert_eq!(feed.get(1).await?, "big");
 /// # Ok::<_, hypercore::Error>(()) }).unwrap();
 /// ```
+///
+/// `E` says how values become blocks; see [`typed`](Hypercore::typed).
 #[derive(Clone)]
-pub struct Hypercore {
+pub struct Hypercore<E = Binary> {
     core: Arc<Core>,
+    encoding: E,
 }
 
 impl Hypercore {
@@ -48,7 +54,36 @@ impl Hypercore {
     }
 
     pub(crate) fn from_core(core: Arc<Core>) -> Self {
-        Hypercore { core }
+        Hypercore {
+            core,
+            encoding: Binary,
+        }
+    }
+}
+
+impl<E: Encoding> Hypercore<E> {
+    /// The same feed with another encoding, named by its type.
+    ///
+    /// ```
+    /// # async_std::task::block_on(async {
+    /// use hypercore::{Hypercore, Storage, Utf8};
+    ///
+    /// let feed = Hypercore::open(Storage::memory()).await?.typed::<Utf8>();
+    /// feed.append("text").await?;
+    /// let text: String = feed.get(0).await?;
+    /// # assert_eq!(text, "text");
+    /// # Ok::<_, hypercore::Error>(()) }).unwrap();
+    /// ```
+    pub fn typed<F: Encoding + Default>(&self) -> Hypercore<F> {
+        self.with_encoding(F::default())
+    }
+
+    /// The same feed with another encoding.
+    pub fn with_encoding<F: Encoding>(&self, encoding: F) -> Hypercore<F> {
+        Hypercore {
+            core: Arc::clone(&self.core),
+            encoding,
+        }
     }
 
     /// Appends one block and returns its number.
@@ -56,14 +91,21 @@ impl Hypercore {
     /// When it returns, the block, its hashes and the signature are with the operating system: they survive the end of
     /// this process, but not yet a loss of power.
     ///
+    /// Calls that come while another one is being written are appended together, in the order in which they came, with one
+    /// signature.
+    ///
     /// # Errors
-    /// [`Error::Feed`](crate::Error::Feed) if the feed isn't writable or the block is larger than 8 MiB - 16 KiB (what fits in a message);
-    /// [`Error::Disk`](crate::Error::Disk) if writing fails: nothing is appended, and the feed must be opened again before it can grow.
+    /// [`Error::Encode`] if the value can't be encoded; [`Error::Feed`] if the feed isn't writable or the block is larger
+    /// than 8 MiB - 16 KiB (what fits in a message); [`Error::Refused`] and [`Error::Signer`] if a hook says so;
+    /// [`Error::Disk`] if writing fails: nothing is appended, and the feed must be opened again before it can grow.
     ///
     /// # Cancellation
     /// A call that is dropped has either appended or not; the feed is whole in both cases.
-    pub async fn append(&self, block: impl Into<Bytes>) -> Result<u64> {
-        Ok(self.append_batch([block]).await?.start)
+    pub async fn append<T>(&self, value: T) -> Result<u64>
+    where
+        E: Encode<T>,
+    {
+        Ok(self.append_batch([value]).await?.start)
     }
 
     /// Appends blocks with one signature and one write a file, and returns their numbers.
@@ -73,44 +115,71 @@ impl Hypercore {
     ///
     /// # Cancellation
     /// As [`append`](Self::append).
-    pub async fn append_batch<B: Into<Bytes>>(
-        &self,
-        blocks: impl IntoIterator<Item = B>,
-    ) -> Result<Range<u64>> {
-        let blocks: Vec<Bytes> = blocks.into_iter().map(Into::into).collect();
-        let _writer = self.core.writer().await?;
-        let commit = self.core.read(|feed| {
-            let plan = feed.plan_append(blocks)?;
-            let range = plan.range();
-            plan.sign(feed).map(|commit| (commit, range))
-        });
-        let (commit, range) = commit?;
-        self.core.files().commit(commit.batch())?;
-        self.core.apply(commit, |replicator, now, view| {
-            replicator.handle_appended(now, range.clone(), view);
-        });
-        Ok(range)
+    pub async fn append_batch<T>(&self, values: impl IntoIterator<Item = T>) -> Result<Range<u64>>
+    where
+        E: Encode<T>,
+    {
+        let blocks = values.into_iter().map(|value| self.encoding.encode(value));
+        let blocks = blocks.collect::<Result<Vec<Bytes>, _>>();
+        let blocks = blocks.map_err(|reason| Error::Encode(reason.into()))?;
+        append(&self.core, blocks).await
+    }
+
+    /// Completes when all appends that were called before it have: it appends nothing, behind them.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Feed`] if the feed isn't writable.
+    pub async fn flush(&self) -> Result<()> {
+        append(&self.core, Vec::new()).await.map(drop)
+    }
+
+    /// A sink that appends what is sent into it.
+    pub fn write<T>(&self) -> WriteSink<E, T>
+    where
+        E: Encode<T>,
+    {
+        WriteSink::new(Arc::clone(&self.core), self.encoding.clone())
+    }
+
+    /// A byte stream that is cut into blocks of a size and appended. The size is held between 1 byte and the largest block.
+    pub fn byte_writer(&self, block: usize) -> ByteWriter {
+        ByteWriter::new(Arc::clone(&self.core), block)
     }
 
     /// A block: from the files if it is stored here, else from the first peer that has it. Waits for as long as that
-    /// takes, also for blocks that are still to be appended.
+    /// takes, also for blocks that are still to be appended; what is returned can be told otherwise before it is awaited.
     ///
-    /// What is returned matches the signed tree.
+    /// What is read matches the signed tree.
     ///
     /// # Errors
-    /// [`Error::Feed`](crate::Error::Feed) if the stored bytes don't match their hash, [`Error::Disk`](crate::Error::Disk) if reading fails, [`Error::Closed`](crate::Error::Closed)
-    /// if the feed is closed meanwhile.
+    /// The future fails with [`Error::Feed`] if the stored bytes don't match their hash, [`Error::Decode`] if the
+    /// encoding doesn't like them, [`Error::Disk`] if reading fails, [`Error::Closed`] if the feed is closed meanwhile.
     ///
     /// # Cancellation
     /// Dropping the future withdraws the request.
-    pub async fn get(&self, block: u64) -> Result<Bytes> {
-        loop {
-            self.core.check_open()?;
-            if let Some(bytes) = read_local(&self.core, block)? {
-                return Ok(bytes);
-            }
-            self.core.wish(block).granted().await?;
-        }
+    pub fn get(&self, block: u64) -> Get<E> {
+        Get::block(Arc::clone(&self.core), self.encoding.clone(), block)
+    }
+
+    /// The blocks of a range, all of them. An empty range gives nothing, at once.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn get_range(&self, blocks: Range<u64>) -> GetRange<E> {
+        GetRange::new(Arc::clone(&self.core), self.encoding.clone(), blocks)
+    }
+
+    /// The last block, as far as the length is known here when it is awaited.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and [`Error::Empty`].
+    pub fn head(&self) -> Get<E> {
+        Get::last(Arc::clone(&self.core), self.encoding.clone())
+    }
+
+    /// The blocks of a range, one after the other.
+    pub fn read(&self, blocks: impl RangeBounds<u64>) -> ReadStream<E> {
+        ReadStream::new(Arc::clone(&self.core), self.encoding.clone(), blocks)
     }
 
     /// How many blocks the feed has, as far as is known and proved here.
@@ -158,9 +227,31 @@ impl Hypercore {
         self.core.read(|feed| feed.bitfield().has_block(block))
     }
 
+    /// Whether all blocks of a range are stored here. True for an empty range.
+    pub fn has_range(&self, blocks: Range<u64>) -> bool {
+        self.core.read(|feed| feed.bitfield().has_blocks(blocks))
+    }
+
     /// How many blocks of a range are stored here.
-    pub fn downloaded(&self, blocks: Range<u64>) -> u64 {
+    pub fn downloaded(&self, blocks: impl RangeBounds<u64>) -> u64 {
+        let blocks = bounded(&blocks, u64::MAX);
         self.core.read(|feed| feed.bitfield().count_blocks(blocks))
+    }
+
+    /// The blocks of a range that aren't stored here, as runs. An open end is the length of the feed.
+    pub fn missing(&self, blocks: impl RangeBounds<u64>) -> Vec<Range<u64>> {
+        self.core.read(|feed| {
+            let blocks = bounded(&blocks, feed.length());
+            let mut gaps = Vec::new();
+            let mut next = blocks.start;
+            for run in feed.bitfield().block_runs(blocks.clone()) {
+                gaps.push(next..run.start);
+                next = run.end;
+            }
+            gaps.push(next..blocks.end);
+            gaps.retain(|gap| !gap.is_empty());
+            gaps
+        })
     }
 
     /// The largest length that a connected peer claims, in blocks.
@@ -201,7 +292,22 @@ impl Hypercore {
     }
 }
 
-impl fmt::Debug for Hypercore {
+/// A range with its bounds filled in.
+pub(crate) fn bounded(blocks: &impl RangeBounds<u64>, end: u64) -> Range<u64> {
+    let start = match blocks.start_bound() {
+        Bound::Included(&start) => start,
+        Bound::Excluded(&before) => before.saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let end = match blocks.end_bound() {
+        Bound::Included(&last) => last.saturating_add(1),
+        Bound::Excluded(&end) => end,
+        Bound::Unbounded => end,
+    };
+    start..end.max(start)
+}
+
+impl<E: Encoding> fmt::Debug for Hypercore<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hypercore")
             .field("discovery_key", &self.discovery_key())

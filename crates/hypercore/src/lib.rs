@@ -35,12 +35,17 @@
 
 #![forbid(unsafe_code)]
 
+mod append;
 mod builder;
 mod connection;
 mod core;
+mod encoding;
 mod error;
 mod events;
+mod get;
+mod hooks;
 mod hypercore;
+mod peers;
 mod random;
 mod read;
 mod runtime;
@@ -48,29 +53,39 @@ mod serve;
 mod session;
 mod storage;
 mod store;
+mod stream;
 mod turn;
 mod view;
+mod wish;
+mod write;
 
 pub use ::storage::{
     Directory, Error as StorageError, File, MemoryFiles, OpenContext, Provider, RandomAccess,
 };
-pub use crypto::{Dialect, DiscoveryKey, Hash, KeyPair, PublicKey, SecretKey, Signature};
+pub use crypto::{Dialect, DiscoveryKey, Hash, KeyPair, PublicKey, SecretKey, Signable, Signature};
 pub use feed::{Error as FeedError, PutError};
 pub use noise::{DialectChoice, KeyPair as NoiseKeyPair, Role};
 pub use protocol::Error as ProtocolError;
 pub use replicate::Error as ReplicationError;
 
+#[cfg(feature = "json")]
+pub use crate::encoding::Json;
 #[cfg(feature = "async-std")]
 pub use crate::runtime::AsyncStd;
 pub use crate::{
     builder::Builder,
-    core::PeerInfo,
-    error::{Error, PeerError, Result},
+    encoding::{Base64, Binary, BoxError, Encode, Encoding, Hex, Utf8},
+    error::{Error, PeerError, Result, SharedError},
     events::{Event, Events},
+    get::{Get, GetRange},
+    hooks::{Signer, Source, Verifier},
     hypercore::Hypercore,
+    peers::PeerInfo,
     runtime::{BoxFuture, Runtime},
     session::{Replicate, Session},
     storage::Storage,
+    stream::ReadStream,
+    write::{ByteWriter, WriteSink},
 };
 
 // The examples of the two READMEs run with the doc tests.

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crypto::{Hash, Signature, Verified};
+use crypto::{Hash, Signature, SignatureError, Verified};
 use feed::{Put, PutError};
 use flat_tree::Index;
 use merkle::{Node, Proof};
-use replicate::PeerId;
 use wire::Data;
 
-use crate::{Error, PeerError, Result, core::Core};
+use crate::{Error, PeerError, Result, core::Core, hooks::Source, peers::Member};
 
 /// Stores what one peer has sent. What verifies is stored even if something behind it doesn't.
 ///
 /// # Errors
 /// [`Error::Peer`] if something doesn't verify: the connection has to end. [`Error::Disk`] if writing fails.
-pub(crate) async fn store(core: &Arc<Core>, peer: PeerId, arrived: Vec<Data>) -> Result<()> {
+pub(crate) async fn store(core: &Arc<Core>, member: &Member, arrived: Vec<Data>) -> Result<()> {
+    let peer = member.id();
     let _writer = core.writer().await?;
     let mut witness = Witness::default();
     let mut puts = Vec::with_capacity(arrived.len());
@@ -24,7 +24,7 @@ pub(crate) async fn store(core: &Arc<Core>, peer: PeerId, arrived: Vec<Data>) ->
     let mut failure = None;
     for data in arrived {
         let (block, has_value) = (data.index, data.value.is_some());
-        match check(core, data, &mut witness) {
+        match check(core, member, data, &mut witness).await {
             Ok(put) => {
                 puts.push(put);
                 stored.push((block, has_value));
@@ -60,9 +60,10 @@ pub(crate) async fn store(core: &Arc<Core>, peer: PeerId, arrived: Vec<Data>) ->
 }
 
 /// From what arrived to what may be committed, without changing anything.
-fn check(core: &Core, data: Data, witness: &mut Witness) -> Result<Put> {
+async fn check(core: &Core, member: &Member, data: Data, witness: &mut Witness) -> Result<Put> {
     let refuse = refuse(data.index);
-    let (proof, value) = parse(data);
+    let (block, (proof, value)) = (data.index, parse(data));
+    let written = value.clone();
     let plan = core
         .read(|feed| feed.plan_put(proof, value))
         .map_err(&refuse)?;
@@ -71,11 +72,17 @@ fn check(core: &Core, data: Data, witness: &mut Witness) -> Result<Put> {
     let verified = match check.signable() {
         None => None,
         Some((signable, signature)) => {
-            let verified = witness.verify(core, signable, signature);
+            let verified = witness.verify(core, signable, signature).await?;
             Some(verified.map_err(|error| refuse(error.into()))?)
         }
     };
-    check.accept(verified.as_ref()).map_err(&refuse)
+    let put = check.accept(verified.as_ref()).map_err(&refuse)?;
+    if let (Some(hook), Some(bytes)) = (&core.hooks().on_write, written) {
+        let remote_public_key = member.remote_public_key();
+        let allowed = hook(block, bytes, Source::Peer { remote_public_key }).await;
+        allowed.map_err(|reason| Error::Refused(reason.into()))?;
+    }
+    Ok(put)
 }
 
 /// Whose fault it is that a block can't be stored: the peer's, or that of our own files.
@@ -105,23 +112,34 @@ fn parse(data: Data) -> (Proof, Option<Bytes>) {
 struct Witness(Option<(Signature, Verified)>);
 
 impl Witness {
-    fn verify(
+    async fn verify(
         &mut self,
         core: &Core,
         signable: &crypto::Signable,
         signature: Option<&Signature>,
-    ) -> Result<Verified, crypto::SignatureError> {
+    ) -> Result<Result<Verified, SignatureError>> {
+        let key = core.key();
         let Some(signature) = signature else {
-            return Verified::matching_key(&core.key(), signable);
+            return Ok(Verified::matching_key(&key, signable));
         };
         if let Some((known, verified)) = &self.0
             && known == signature
             && verified.signable() == signable
         {
-            return Ok(*verified);
+            return Ok(Ok(*verified));
         }
-        let verified = core.key().verify(signable, signature)?;
-        self.0 = Some((*signature, verified));
+        let verified = match &core.hooks().verifier {
+            None => key.verify(signable, signature),
+            Some(verifier) => {
+                let good = verifier.verify(signable, signature, &key).await;
+                let good = good.map_err(|reason| Error::Verifier(reason.into()))?;
+                good.then(|| Verified::vouched_for(&key, signable))
+                    .ok_or(SignatureError)
+            }
+        };
+        if let Ok(verified) = verified {
+            self.0 = Some((*signature, verified));
+        }
         Ok(verified)
     }
 }

@@ -1,11 +1,11 @@
 //! What can go wrong with files.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use crate::File;
 
 /// Why something could not be read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Another handle, of this process or another one, has the feed open.
@@ -25,18 +25,18 @@ pub enum Error {
         file: Option<File>,
         /// What was tried: read, write, ...
         operation: &'static str,
-        /// Why it failed.
-        source: io::Error,
+        /// Why it failed. Shared, because one failed write may be the answer to many calls.
+        source: Arc<io::Error>,
     },
 }
 
 impl Error {
     /// A failed operation on a file, for backends.
-    pub const fn io(operation: &'static str, source: io::Error) -> Self {
+    pub fn io(operation: &'static str, source: io::Error) -> Self {
         Error::Io {
             file: None,
             operation,
-            source,
+            source: Arc::new(source),
         }
     }
 

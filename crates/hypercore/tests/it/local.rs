@@ -102,7 +102,7 @@ fn closing_ends_a_wait_with_closed() {
 fn a_dropped_get_leaves_no_wish_behind() {
     block_on(async {
         let feed = Hypercore::open(Storage::memory()).await.unwrap();
-        let get = feed.get(7);
+        let get = feed.get(7).into_future();
         assert!(futures_lite::future::poll_once(get).await.is_none());
         feed.append("a").await.unwrap();
         assert_eq!(feed.get(0).await.unwrap(), "a");

@@ -1,7 +1,11 @@
 //! The facade, through its public face: local feeds, pairs of peers over pipes in memory, and peers that lie.
 
 mod duplex;
+mod encodings;
+mod hooks;
 mod hostile;
 mod local;
 mod pair;
+mod reading;
 mod relay;
+mod streams;

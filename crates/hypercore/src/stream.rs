@@ -1,0 +1,287 @@
+//! A feed as a stream of values.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    ops::{Bound, Range, RangeBounds},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use crate::{
+    Encoding, Result,
+    core::Core,
+    get::{Patience, Wait, decode, fetch},
+    read::read_local,
+    runtime::BoxFuture,
+};
+
+/// The blocks of a range, one after the other. Options can be set until it is polled for the first time.
+///
+/// It ends at the end of the range; without one at the length that the feed has when it is first polled. The first error
+/// ends it too.
+///
+/// ```
+/// # async_std::task::block_on(async {
+/// use futures_lite::StreamExt;
+/// use hypercore::{Hypercore, Storage};
+///
+/// let feed = Hypercore::open(Storage::memory()).await?;
+/// feed.append_batch(["a", "b", "c"]).await?;
+///
+/// let mut blocks = feed.read(1..);
+/// assert_eq!(blocks.next().await.unwrap()?, "b");
+/// assert_eq!(blocks.next().await.unwrap()?, "c");
+/// assert!(blocks.next().await.is_none());
+/// # Ok::<_, hypercore::Error>(()) }).unwrap();
+/// ```
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct ReadStream<E: Encoding> {
+    core: Arc<Core>,
+    encoding: E,
+    options: Options,
+    state: State,
+    /// Blocks that were read ahead, the next one first.
+    ahead: VecDeque<Bytes>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    start: u64,
+    end: Option<u64>,
+    live: bool,
+    tail: bool,
+    snapshot: bool,
+    reverse: bool,
+    patience: Patience,
+    batch: usize,
+}
+
+enum State {
+    New,
+    /// What is still to come; an open end follows the length, or never comes.
+    Between {
+        next: u64,
+        end: Option<u64>,
+    },
+    /// A block has to be waited for.
+    Waiting {
+        block: u64,
+        bytes: BoxFuture<Result<Bytes>>,
+        then: (u64, Option<u64>),
+    },
+    Done,
+}
+
+impl<E: Encoding> ReadStream<E> {
+    pub(crate) fn new(core: Arc<Core>, encoding: E, blocks: impl RangeBounds<u64>) -> Self {
+        let start = match blocks.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match blocks.end_bound() {
+            Bound::Included(&last) => Some(last.saturating_add(1)),
+            Bound::Excluded(&end) => Some(end),
+            Bound::Unbounded => None,
+        };
+        ReadStream {
+            core,
+            encoding,
+            options: Options {
+                start,
+                end,
+                live: false,
+                tail: false,
+                snapshot: true,
+                reverse: false,
+                patience: Patience::default(),
+                batch: 1,
+            },
+            state: State::New,
+            ahead: VecDeque::new(),
+        }
+    }
+
+    /// Whether to go on with what is appended later, and never end. A range with an end ends there all the same.
+    pub fn live(mut self, yes: bool) -> Self {
+        self.options.live = yes;
+        self
+    }
+
+    /// Whether to begin at the end of the feed, wherever the range begins. Without [`live`](Self::live) nothing comes.
+    pub fn tail(mut self, yes: bool) -> Self {
+        self.options.tail = yes;
+        self
+    }
+
+    /// Whether the length that counts is that of the first poll. Default: yes. If not, blocks that come while the stream
+    /// is read are part of it.
+    pub fn snapshot(mut self, yes: bool) -> Self {
+        self.options.snapshot = yes;
+        self
+    }
+
+    /// Whether to begin with the last block and end with the first. [`live`](Self::live) and an open end mean the length
+    /// of the first poll then.
+    pub fn reverse(mut self, yes: bool) -> Self {
+        self.options.reverse = yes;
+        self
+    }
+
+    /// Whether to wait for blocks that aren't stored here. Default: yes. If not, the stream fails at the first of them.
+    pub fn wait(mut self, yes: bool) -> Self {
+        self.options.patience.wait = if yes { Wait::Forever } else { Wait::Never };
+        self
+    }
+
+    /// How long to wait for each block at most.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.patience.timeout = Some(timeout);
+        self
+    }
+
+    /// How many blocks to read at a time where they are stored here already. Default: 1.
+    pub fn batch(mut self, blocks: usize) -> Self {
+        self.options.batch = blocks.max(1);
+        self
+    }
+
+    /// Reads the blocks with another encoding.
+    pub fn encoding<F: Encoding>(self, encoding: F) -> ReadStream<F> {
+        ReadStream {
+            core: self.core,
+            encoding,
+            options: self.options,
+            state: self.state,
+            ahead: self.ahead,
+        }
+    }
+
+    /// Where the range begins and ends, seen from the first poll.
+    fn begin(&self) -> State {
+        let Options {
+            start,
+            end,
+            live,
+            tail,
+            snapshot,
+            reverse,
+            ..
+        } = self.options;
+        let length = self.core.read(|feed| feed.length());
+        let start = if tail { length } else { start };
+        let open = (live || !snapshot) && !reverse;
+        let end = match end {
+            None if open => None,
+            None => Some(length),
+            end => end,
+        };
+        match reverse {
+            false => State::Between { next: start, end },
+            // Counted down: `next` is one past the block that comes next, `end` the last to come.
+            true => State::Between {
+                next: end.unwrap_or(length),
+                end: Some(start),
+            },
+        }
+    }
+
+    /// The block that comes next and what `next` is then; none at the end.
+    fn step(&self, next: u64, end: Option<u64>) -> Option<(u64, u64)> {
+        if self.options.reverse {
+            return (next > end.unwrap_or(0)).then(|| (next - 1, next - 1));
+        }
+        let end = match end {
+            Some(end) => end,
+            None if self.options.live => u64::MAX,
+            None => self.core.read(|feed| feed.length()),
+        };
+        (next < end).then(|| (next, next.saturating_add(1)))
+    }
+
+    /// The next value if it is here; otherwise the state says what to do.
+    fn go_on(&mut self, next: u64, end: Option<u64>) -> Result<Option<E::Value>> {
+        self.core.check_open()?;
+        let Some((block, after)) = self.step(next, end) else {
+            self.state = State::Done;
+            return Ok(None);
+        };
+        if self.ahead.is_empty() {
+            self.read_ahead(block, end)?;
+        }
+        let Some(bytes) = self.ahead.pop_front() else {
+            let (core, patience) = (Arc::clone(&self.core), self.options.patience);
+            self.state = State::Waiting {
+                block,
+                bytes: Box::pin(async move { fetch(&core, block, patience, None).await }),
+                then: (after, end),
+            };
+            return Ok(None);
+        };
+        self.state = State::Between { next: after, end };
+        decode(&self.encoding, block, bytes).map(Some)
+    }
+
+    /// Reads a run of blocks that are stored here.
+    fn read_ahead(&mut self, next: u64, end: Option<u64>) -> Result<()> {
+        if self.options.reverse || self.options.batch == 1 {
+            return Ok(());
+        }
+        let limit = next.saturating_add(self.options.batch as u64);
+        let missing = self.core.read(|feed| feed.bitfield().next_missing(next));
+        let run: Range<u64> = next..missing.min(limit).min(end.unwrap_or(u64::MAX));
+        for block in run {
+            match read_local(&self.core, block)? {
+                Some(bytes) => self.ahead.push_back(bytes),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<E: Encoding + Unpin> Stream for ReadStream<E> {
+    type Item = Result<E::Value>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let next = loop {
+            match &mut this.state {
+                State::New => this.state = this.begin(),
+                State::Between { next, end } => {
+                    let (next, end) = (*next, *end);
+                    match this.go_on(next, end) {
+                        Ok(None) => {}
+                        Ok(Some(value)) => break Ok(value),
+                        Err(error) => break Err(error),
+                    }
+                }
+                State::Waiting { block, bytes, then } => {
+                    let bytes = ready!(bytes.as_mut().poll(cx));
+                    let (block, (next, end)) = (*block, *then);
+                    this.state = State::Between { next, end };
+                    break bytes.and_then(|bytes| decode(&this.encoding, block, bytes));
+                }
+                State::Done => return Poll::Ready(None),
+            }
+        };
+        if next.is_err() {
+            this.state = State::Done;
+        }
+        Poll::Ready(Some(next))
+    }
+}
+
+impl<E: Encoding> fmt::Debug for ReadStream<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadStream")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

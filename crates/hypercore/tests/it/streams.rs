@@ -1,0 +1,183 @@
+//! A feed as a stream of blocks, a sink of values, and a stream of bytes that is cut into blocks.
+
+use std::time::Duration;
+
+use async_std::task;
+use bytes::Bytes;
+use futures_lite::{AsyncWriteExt, StreamExt, future::poll_once};
+use futures_util::SinkExt;
+use hypercore::{Error, Hypercore, Json, ReadStream, Storage, Utf8};
+
+async fn feed_of(count: u64) -> Hypercore {
+    let feed = Hypercore::open(Storage::memory()).await.unwrap();
+    let blocks = (0..count).map(|n| n.to_string());
+    feed.append_batch(blocks).await.unwrap();
+    feed
+}
+
+async fn numbers(stream: ReadStream<hypercore::Binary>) -> Vec<u64> {
+    let values = stream
+        .encoding(Utf8)
+        .map(|text| text.unwrap().parse::<u64>().unwrap());
+    values.collect().await
+}
+
+#[test]
+fn a_range_is_read_in_order_whatever_its_bounds() {
+    task::block_on(async {
+        let feed = feed_of(5).await;
+        assert_eq!(numbers(feed.read(..)).await, [0, 1, 2, 3, 4]);
+        assert_eq!(numbers(feed.read(2..)).await, [2, 3, 4]);
+        assert_eq!(numbers(feed.read(1..3)).await, [1, 2]);
+        assert_eq!(numbers(feed.read(1..=3)).await, [1, 2, 3]);
+        assert!(numbers(feed.read(3..3)).await.is_empty());
+        assert!(numbers(feed.read(9..)).await.is_empty());
+        #[allow(clippy::reversed_empty_ranges, reason = "that is the point")]
+        let reversed = feed.read(4..2);
+        assert!(numbers(reversed).await.is_empty());
+    });
+}
+
+#[test]
+fn read_ahead_changes_nothing_but_the_speed() {
+    task::block_on(async {
+        let feed = feed_of(100).await;
+        for batch in [0, 1, 2, 7, 100, 1000] {
+            let read = numbers(feed.read(3..98).batch(batch)).await;
+            assert_eq!(read, (3..98).collect::<Vec<_>>());
+        }
+    });
+}
+
+#[test]
+fn in_reverse_the_last_comes_first() {
+    task::block_on(async {
+        let feed = feed_of(5).await;
+        assert_eq!(numbers(feed.read(..).reverse(true)).await, [4, 3, 2, 1, 0]);
+        assert_eq!(numbers(feed.read(1..3).reverse(true)).await, [2, 1]);
+    });
+}
+
+#[test]
+fn a_snapshot_ends_at_the_length_of_the_first_poll() {
+    task::block_on(async {
+        let feed = feed_of(2).await;
+        let mut snapshot = feed.read(..);
+        let mut following = feed.read(..).snapshot(false);
+        assert_eq!(snapshot.next().await.unwrap().unwrap(), "0");
+        assert_eq!(following.next().await.unwrap().unwrap(), "0");
+        feed.append("2").await.unwrap();
+        assert_eq!(numbers(snapshot).await, [1]);
+        assert_eq!(numbers(following).await, [1, 2]);
+    });
+}
+
+#[test]
+fn a_live_stream_goes_on_and_a_tail_begins_at_the_end() {
+    task::block_on(async {
+        let feed = feed_of(2).await;
+        let mut live = feed.read(1..).live(true);
+        let mut tail = feed.read(..).live(true).tail(true);
+        assert_eq!(live.next().await.unwrap().unwrap(), "1");
+        assert!(poll_once(live.next()).await.is_none());
+        assert!(poll_once(tail.next()).await.is_none());
+        feed.append("2").await.unwrap();
+        assert_eq!(live.next().await.unwrap().unwrap(), "2");
+        assert_eq!(tail.next().await.unwrap().unwrap(), "2");
+        assert!(numbers(feed.read(..).tail(true)).await.is_empty());
+
+        // An end is an end, live or not.
+        assert_eq!(numbers(feed.read(1..3).live(true)).await, [1, 2]);
+
+        feed.close().await.unwrap();
+        assert!(matches!(live.next().await, Some(Err(Error::Closed))));
+        assert!(live.next().await.is_none());
+    });
+}
+
+#[test]
+fn a_hole_ends_a_stream_that_does_not_wait() {
+    task::block_on(async {
+        let feed = feed_of(1).await;
+        let mut stream = feed.read(0..2).wait(false);
+        assert_eq!(stream.next().await.unwrap().unwrap(), "0");
+        assert!(matches!(
+            stream.next().await,
+            Some(Err(Error::NotLocal { block: 1 }))
+        ));
+        assert!(stream.next().await.is_none());
+
+        let mut stream = feed.read(1..2).timeout(Duration::from_millis(20));
+        assert!(matches!(stream.next().await, Some(Err(Error::TimedOut))));
+        assert!(stream.next().await.is_none());
+    });
+}
+
+#[test]
+fn what_gathers_in_a_sink_shares_a_signature() {
+    task::block_on(async {
+        let feed = feed_of(0).await;
+        let mut events = feed.events();
+        let values = feed.typed::<Json<u32>>();
+        let mut sink = values.write();
+        for value in 0..100_u32 {
+            sink.feed(value).await.unwrap();
+        }
+        assert_eq!(feed.len(), 0);
+        sink.flush().await.unwrap();
+        assert_eq!(feed.len(), 100);
+        assert_eq!(
+            events.next().await,
+            Some(hypercore::Event::Append { length: 100 })
+        );
+        sink.send(100).await.unwrap();
+        sink.close().await.unwrap();
+        assert_eq!(
+            values.get_range(0..101).await.unwrap(),
+            Vec::from_iter(0..=100)
+        );
+    });
+}
+
+#[test]
+fn a_sink_takes_only_so_much_before_it_appends() {
+    task::block_on(async {
+        let feed = feed_of(0).await;
+        let mut sink = feed.write();
+        let block = Bytes::from(vec![7; 256 * 1024]);
+        for _ in 0..16 {
+            sink.feed(block.clone()).await.unwrap();
+        }
+        assert!(feed.len() >= 8, "{} blocks", feed.len());
+        sink.close().await.unwrap();
+        assert_eq!(feed.len(), 16);
+    });
+}
+
+#[test]
+fn a_sink_of_a_feed_that_is_not_writable_fails() {
+    task::block_on(async {
+        let key = hypercore::KeyPair::from_seed([1; 32]).public();
+        let feed = Hypercore::builder(Storage::memory())
+            .key(key)
+            .open()
+            .await
+            .unwrap();
+        let mut sink = feed.write();
+        assert!(sink.send("x").await.is_err());
+    });
+}
+
+#[test]
+fn written_bytes_are_cut_into_blocks_with_the_rest_last() {
+    task::block_on(async {
+        let feed = feed_of(0).await;
+        let bytes: Vec<u8> = (0..1_048_576_u32).map(|n| n as u8).collect();
+        let mut writer = feed.byte_writer(100 * 1024);
+        writer.write_all(&bytes).await.unwrap();
+        writer.close().await.unwrap();
+        assert_eq!(feed.len(), 11);
+        let read = feed.get_range(0..11).await.unwrap().concat();
+        assert_eq!(read, bytes);
+    });
+}
