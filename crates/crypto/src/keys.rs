@@ -147,7 +147,7 @@ impl AsRef<[u8]> for SignableBytes {
 pub struct SignatureError;
 
 impl PublicKey {
-    /// Checks a signature in both signed forms, that of dialect 9 first.
+    /// Checks a signature in both signed forms, that of dialect 8 first, which is what is written unless asked otherwise.
     ///
     /// Strictly: points of low order, non-canonical encodings and malleable signatures are refused, as libsodium does.
     ///
@@ -159,7 +159,7 @@ impl PublicKey {
         signature: &Signature,
     ) -> Result<Verified, SignatureError> {
         let verifier = Verifier::new(self).ok_or(SignatureError)?;
-        [Dialect::V9, Dialect::V8]
+        [Dialect::V8, Dialect::V9]
             .into_iter()
             .find(|dialect| verifier.holds(signable.to_bytes(*dialect).as_ref(), signature))
             .map(|dialect| Verified {
