@@ -7,8 +7,9 @@ use flat_tree::Index;
 
 const PAGE: usize = 3584;
 
-/// How many pages the positions here reach over.
+/// How many pages the positions here reach over, and how many those with what follows them.
 const PAGES: u64 = 6;
+const ALL_PAGES: usize = 14;
 
 /// The first byte says how many operations of 5 bytes follow (kind, position, length); what is left are pages to begin
 /// with, cut off where they end.
@@ -17,44 +18,38 @@ pub fn bitfield_model(data: &[u8]) {
         return;
     };
     let (ops, pages) = rest.split_at(rest.len().min(5 * usize::from(count & 63)));
-    let (mut blocks, mut nodes) = (BTreeSet::new(), BTreeSet::new());
+    let mut blocks = vec![false; ALL_PAGES * 8192];
+    let mut nodes = vec![false; ALL_PAGES * 16_384];
     let mut bitfield = Bitfield::new(PageSize::Current);
     // Backwards: the order must not matter.
     let pages: Vec<&[u8]> = pages.chunks(700).take(PAGES as usize).collect();
     for (number, page) in pages.iter().enumerate().rev() {
-        let number = number as u64;
-        bitfield.load_page(number, page);
+        bitfield.load_page(number as u64, page);
         let (data, tree) = page.split_at(page.len().min(1024));
-        blocks.extend(bits_of(data).map(|bit| bit + 8192 * number));
-        nodes.extend(bits_of(tree).map(|bit| bit + 16_384 * number));
+        set_bits(&mut blocks[8192 * number..], data);
+        set_bits(&mut nodes[16_384 * number..], tree);
     }
 
     let mut written = file(&bitfield);
     for op in ops.chunks_exact(5) {
-        let position = u64::from(u16::from_be_bytes([op[1], op[2]]));
-        let length = u64::from(u16::from_be_bytes([op[3], op[4]])) >> (op[0] >> 4);
-        let range = position % (PAGES * 8192)..position % (PAGES * 8192) + length;
+        let position = u16::from_be_bytes([op[1], op[2]]);
+        let length = u16::from_be_bytes([op[3], op[4]]) >> (op[0] >> 4);
+        let start = u64::from(position) % (PAGES * 8192);
+        let range = start..start + u64::from(length);
+        let modelled = &mut blocks[start as usize..range.end as usize];
         let mut draft = bitfield.draft();
         match op[0] % 4 {
-            0 => {
-                let before = blocks.len();
-                blocks.extend(range.clone());
-                let changed = (blocks.len() - before) as u64;
-                assert_eq!(draft.set_blocks(range, true), changed);
-            }
-            1 => {
-                let before = blocks.len();
-                blocks.retain(|block| !range.contains(block));
-                let changed = (before - blocks.len()) as u64;
-                assert_eq!(draft.set_blocks(range, false), changed);
+            kind @ 0..2 => {
+                let value = kind == 0;
+                let changed = modelled.iter().filter(|bit| **bit != value).count();
+                modelled.fill(value);
+                assert_eq!(draft.set_blocks(range.clone(), value), changed as u64);
             }
             2 => {
                 let value = length % 2 == 1;
-                let changed = match value {
-                    true => nodes.insert(position),
-                    false => nodes.remove(&position),
-                };
-                assert_eq!(draft.set_node(Index::new(position), value), changed);
+                let index = Index::new(position.into());
+                let before = std::mem::replace(&mut nodes[usize::from(position)], value);
+                assert_eq!(draft.set_node(index, value), before != value);
             }
             // Drafted, and then given up.
             _ => {
@@ -69,29 +64,49 @@ pub fn bitfield_model(data: &[u8]) {
             written[number as usize] = page;
         }
         bitfield.apply(changes);
-        let next = blocks.range(position..).next().copied();
-        assert_eq!(bitfield.next_block(position), next);
-        let missing = (position..).find(|block| !blocks.contains(block));
-        assert_eq!(Some(bitfield.next_missing(position)), missing);
-        let counted = blocks.range(position..position + 9000).count() as u64;
-        assert_eq!(bitfield.count_blocks(position..position + 9000), counted);
+        let after = |wanted: bool| {
+            let bits = blocks[start as usize..].iter();
+            (start..)
+                .zip(bits)
+                .find_map(|(at, bit)| (*bit == wanted).then_some(at))
+        };
+        assert_eq!(bitfield.next_block(start), after(true));
+        let end = blocks.len() as u64;
+        assert_eq!(bitfield.next_missing(start), after(false).unwrap_or(end));
+        let set = blocks[start as usize..range.end as usize].iter();
+        let set = set.filter(|bit| **bit).count() as u64;
+        assert_eq!(bitfield.count_blocks(range.clone()), set);
+        assert_eq!(bitfield.has_blocks(range.clone()), set == range.end - start);
     }
     assert!(written == file(&bitfield));
     assert_file(&written, &blocks, &nodes);
-    assert!(bitfield.block_runs(0..u64::MAX).flatten().eq(blocks));
+    let last = blocks.iter().rposition(|bit| *bit);
+    let end = last.map_or(0, |last| last as u64 + 1);
+    assert_eq!(bitfield.blocks_end(), end);
+    let mut runs = vec![false; blocks.len()];
+    for run in bitfield.block_runs(0..u64::MAX) {
+        runs[run.start as usize..run.end as usize].fill(true);
+    }
+    assert!(runs == blocks);
+}
+
+fn set_bits(bits: &mut [bool], bytes: &[u8]) {
+    for (at, bit) in bits.iter_mut().enumerate().take(8 * bytes.len()) {
+        *bit = bytes[at / 8] & (128 >> (at % 8)) != 0;
+    }
 }
 
 /// The pages are these bits, and the index is what its definition makes of them.
-fn assert_file(pages: &[Vec<u8>], blocks: &BTreeSet<u64>, nodes: &BTreeSet<u64>) {
-    let bits = |set: &BTreeSet<u64>, bytes: usize| {
-        let mut bits = vec![0_u8; bytes * pages.len()];
-        for bit in set {
-            bits[*bit as usize / 8] |= 128 >> (bit % 8);
-        }
-        bits
+fn assert_file(pages: &[Vec<u8>], blocks: &[bool], nodes: &[bool]) {
+    let pack = |bits: &[bool]| {
+        let byte = |bits: &[bool]| bits.iter().fold(0, |byte, bit| byte << 1 | u8::from(*bit));
+        bits.chunks(8).map(byte).collect::<Vec<u8>>()
     };
-    let (data, tree) = (bits(blocks, 1024), bits(nodes, 2048));
-    let index = naive_index(&data);
+    let (data, tree) = (pack(blocks), pack(nodes));
+    let (data, no_blocks) = data.split_at(1024 * pages.len());
+    let (tree, no_nodes) = tree.split_at(2048 * pages.len());
+    assert!(no_blocks.iter().chain(no_nodes).all(|byte| *byte == 0));
+    let index = naive_index(data);
     for (number, page) in pages.iter().enumerate() {
         assert!(page[..1024] == data[1024 * number..][..1024]);
         assert!(page[1024..3072] == tree[2048 * number..][..2048]);
@@ -126,11 +141,6 @@ fn file(bitfield: &Bitfield) -> Vec<Vec<u8>> {
     (0..bitfield.pages())
         .map(|number| bitfield.page_bytes(number))
         .collect()
-}
-
-fn bits_of(bytes: &[u8]) -> impl Iterator<Item = u64> {
-    let set = |bit: &u64| bytes[*bit as usize / 8] & (128 >> (bit % 8)) != 0;
-    (0..8 * bytes.len() as u64).filter(set)
 }
 
 /// The first byte says where the numbers are, near 0 or near the largest; then three bytes for each operation.
