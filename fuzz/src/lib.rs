@@ -10,6 +10,8 @@ pub mod crypto;
 pub mod flat_tree;
 pub mod hypercore;
 pub mod merkle;
+pub mod noise;
+pub mod protocol;
 pub mod replicate;
 pub mod storage;
 pub mod wire;
@@ -28,6 +30,10 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("merkle_copies", merkle::merkle_copies),
     ("merkle_index", merkle::merkle_index),
     ("merkle_proof", merkle::merkle_proof),
+    ("noise_handshake", noise::noise_handshake),
+    ("noise_stream", noise::noise_stream),
+    ("protocol_bytes", protocol::protocol_bytes),
+    ("protocol_pair", protocol::protocol_pair),
     ("range_set_model", bitfield::range_set_model),
     ("replicate", replicate::replicate),
     ("storage_batches", storage::storage_batches),

@@ -1,0 +1,3 @@
+//! `fuzz::noise::noise_handshake` under libFuzzer.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::noise::noise_handshake(data));
