@@ -178,7 +178,7 @@ impl<'a> Batch<'a> {
             }
         };
         core.files().commit(commit.batch())?;
-        core.apply(commit, |replicator, now, view| {
+        core.apply(commit, None, |replicator, now, view| {
             replicator.handle_appended(now, range.clone(), view);
         });
         Ok(range)

@@ -40,6 +40,7 @@ pub struct Builder {
     noise_key_pair: Option<KeyPair>,
     runtime: Option<Arc<dyn Runtime>>,
     hooks: Hooks,
+    stats: bool,
     settings: Settings,
 }
 
@@ -56,6 +57,7 @@ impl Builder {
             noise_key_pair: None,
             runtime: default_runtime(),
             hooks: Hooks::default(),
+            stats: true,
             settings: Settings::default(),
         }
     }
@@ -106,6 +108,12 @@ impl Builder {
     /// The key pair by which this side is known to its peers. Default: a new one for every feed that is opened.
     pub fn noise_key_pair(mut self, pair: KeyPair) -> Self {
         self.noise_key_pair = Some(pair);
+        self
+    }
+
+    /// Whether [`Hypercore::stats`] tells how much was exchanged. Default: yes.
+    pub fn stats(mut self, yes: bool) -> Self {
+        self.stats = yes;
         self
     }
 
@@ -183,7 +191,7 @@ impl Builder {
         let mut files = FileSet::open(self.storage.into_provider())?;
         let feed = open_feed(options, &mut files)?;
         let core = Core::new(feed, files, runtime, noise, self.hooks, self.settings)?;
-        Ok(Hypercore::from_core(Arc::new(core)))
+        Ok(Hypercore::from_core(Arc::new(core), self.stats))
     }
 }
 

@@ -209,8 +209,7 @@ impl Driver {
             Event::Closed { channel } if channel == self.channel => self.member = None,
             Event::RemoteOpen { discovery_key } => self.connection.refuse(discovery_key),
             Event::Finished => {
-                // A remote that just hangs up ends the connection too, but has not said that it has all it wants.
-                self.finished |= !self.remote_ended;
+                self.finished = true;
                 self.connection.finish();
             }
             _ => {}
@@ -247,10 +246,9 @@ impl Driver {
             let Some(member) = &self.member else { break };
             match serve(&self.core, &request, &mut self.remote_tree)? {
                 Some(data) => {
+                    let len = data.value.as_ref().map(Bytes::len);
                     self.connection.send(self.channel, &Message::Data(data))?;
-                    self.core.replicate(|replicator, _, _| {
-                        replicator.handle_served(member.id(), &request, false);
-                    });
+                    self.core.served(member.id(), &request, len);
                 }
                 None => self.core.replicate(|replicator, _, _| {
                     replicator.handle_unserved(member.id(), request.index);

@@ -21,6 +21,7 @@ use feed::Feed;
 use noise::KeyPair;
 use replicate::{Action, Config, PeerConfig, PeerId, Replicator, WishId};
 use storage::FileSet;
+use wire::Request;
 
 use crate::{
     Error, Event, Events, Result,
@@ -30,6 +31,7 @@ use crate::{
     peers::{Member, PeerInfo, Slot},
     random::random,
     runtime::Runtime,
+    stats::{Counters, Stats},
     view::View,
     wish::Wish,
 };
@@ -76,6 +78,7 @@ struct State {
     peers: BTreeMap<PeerId, Slot>,
     wishes: BTreeMap<WishId, Sender<()>>,
     next_peer: u64,
+    totals: Counters,
 }
 
 impl Core {
@@ -112,6 +115,7 @@ impl Core {
                 peers: BTreeMap::new(),
                 wishes: BTreeMap::new(),
                 next_peer: 0,
+                totals: Counters::default(),
             }),
             changed: Wake::new(),
             events: Broadcast::new(),
@@ -206,6 +210,7 @@ impl Core {
     pub(crate) fn apply(
         &self,
         commit: feed::Commit,
+        source: Option<PeerId>,
         tell: impl FnOnce(&mut Replicator, Duration, &View<'_>),
     ) {
         let now = self.runtime.now();
@@ -216,18 +221,44 @@ impl Core {
         let happened = feed.apply(commit);
         tell(replicator, now, &View(feed));
         let complete = !self.writable && feed.bitfield().has_blocks(0..feed.length());
-        state.hand_out();
-        drop(state);
-        let downloaded = happened
-            .iter()
-            .any(|event| matches!(event, feed::Event::Download { .. }));
+        let byte_length = feed.byte_length();
+        let mut downloaded = false;
+        let mut news = Vec::with_capacity(happened.len());
         for event in happened {
-            if let Some(event) = announce(event) {
-                self.events.send(event);
+            match event {
+                feed::Event::Append { length, .. } | feed::Event::Grown { length } => {
+                    news.push(Event::Append {
+                        length,
+                        byte_length,
+                    });
+                }
+                feed::Event::Download { block, len } => {
+                    downloaded = true;
+                    let Some(peer) = source else { continue };
+                    state.count(peer, |counters| counters.downloaded(len));
+                    news.push(Event::Download { block, len, peer });
+                }
+                _ => {}
             }
         }
         if downloaded && complete {
-            self.events.send(Event::Sync);
+            news.push(Event::Sync);
+        }
+        state.hand_out();
+        drop(state);
+        self.changed.notify(usize::MAX);
+        for event in news {
+            self.events.send(event);
+        }
+    }
+
+    /// A request is answered: by a block of so many bytes, or by hashes only.
+    pub(crate) fn served(&self, peer: PeerId, request: &Request, len: Option<usize>) {
+        self.replicate(|replicator, _, _| replicator.handle_served(peer, request, false));
+        if let Some(len) = len {
+            self.state().count(peer, |counters| counters.uploaded(len));
+            let block = request.index;
+            self.events.send(Event::Upload { block, len, peer });
         }
     }
 
@@ -252,7 +283,10 @@ impl Core {
         state.hand_out();
         drop(state);
         self.changed.notify(usize::MAX);
-        self.events.send(Event::PeerAdd { remote_public_key });
+        self.events.send(Event::PeerAdd {
+            peer: id,
+            remote_public_key,
+        });
         Member::new(Arc::clone(self), id, remote_public_key)
     }
 
@@ -260,7 +294,10 @@ impl Core {
     pub(crate) fn leave(&self, id: PeerId, remote_public_key: Option<[u8; 32]>) {
         self.state().peers.remove(&id);
         self.replicate(|replicator, now, view| replicator.remove_peer(now, id, view));
-        self.events.send(Event::PeerRemove { remote_public_key });
+        self.events.send(Event::PeerRemove {
+            peer: id,
+            remote_public_key,
+        });
     }
 
     /// What is to be done for a peer, oldest first. None if there is more than a connection ever leaves behind.
@@ -312,8 +349,17 @@ impl Core {
         let peers = state
             .peers
             .iter()
-            .map(|(id, slot)| slot.info(state.replicator.peer_length(*id).unwrap_or(0)));
+            .map(|(id, slot)| slot.info(*id, state.replicator.peer_length(*id).unwrap_or(0)));
         peers.collect()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let state = self.state();
+        let peers = state.peers.iter().map(|(id, slot)| (*id, slot.counters));
+        Stats {
+            totals: state.totals,
+            peers: peers.collect(),
+        }
     }
 
     pub(crate) fn remote_len(&self) -> u64 {
@@ -362,6 +408,13 @@ impl Core {
 }
 
 impl State {
+    fn count(&mut self, peer: PeerId, count: impl Fn(&mut Counters)) {
+        count(&mut self.totals);
+        if let Some(slot) = self.peers.get_mut(&peer) {
+            count(&mut slot.counters);
+        }
+    }
+
     /// Brings each action to the connection or the caller that it is for.
     fn hand_out(&mut self) {
         while let Some(action) = self.replicator.poll_action() {
@@ -384,17 +437,6 @@ impl State {
                 slot.push(action);
             }
         }
-    }
-}
-
-/// What listeners are told of something that the log reports.
-fn announce(event: feed::Event) -> Option<Event> {
-    match event {
-        feed::Event::Append { length, .. } | feed::Event::Grown { length } => {
-            Some(Event::Append { length })
-        }
-        feed::Event::Download { block, len } => Some(Event::Download { block, len }),
-        _ => None,
     }
 }
 

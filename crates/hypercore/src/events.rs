@@ -11,6 +11,7 @@ use std::{
 
 use async_broadcast::{InactiveReceiver, Receiver, RecvError, Sender};
 use futures_core::Stream;
+use replicate::PeerId;
 
 /// How many events wait for the slowest listener.
 const CAPACITY: usize = 1024;
@@ -23,6 +24,8 @@ pub enum Event {
     Append {
         /// The new length in blocks.
         length: u64,
+        /// The new length in bytes.
+        byte_length: u64,
     },
     /// A block came from a peer, was verified and is stored.
     Download {
@@ -30,16 +33,31 @@ pub enum Event {
         block: u64,
         /// Its size in bytes.
         len: usize,
+        /// Who sent it.
+        peer: PeerId,
+    },
+    /// A block was sent to a peer that had asked for it.
+    Upload {
+        /// Its number.
+        block: u64,
+        /// Its size in bytes.
+        len: usize,
+        /// Who asked.
+        peer: PeerId,
     },
     /// Every block below the length is stored here.
     Sync,
     /// A peer opened this feed.
     PeerAdd {
+        /// Tells it from the others.
+        peer: PeerId,
         /// The peer's Noise key, if the connection has a handshake.
         remote_public_key: Option<[u8; 32]>,
     },
     /// A peer is gone.
     PeerRemove {
+        /// The same as when it was added.
+        peer: PeerId,
         /// The peer's Noise key, if the connection had a handshake.
         remote_public_key: Option<[u8; 32]>,
     },
@@ -126,11 +144,20 @@ mod tests {
         let broadcast = Broadcast::new();
         let mut events = broadcast.listen();
         for length in 0..CAPACITY as u64 + 3 {
-            broadcast.send(Event::Append { length });
+            broadcast.send(Event::Append {
+                length,
+                byte_length: 0,
+            });
         }
         block_on(async {
             assert_eq!(events.next().await, Some(Event::Lagged { missed: 3 }));
-            assert_eq!(events.next().await, Some(Event::Append { length: 3 }));
+            assert_eq!(
+                events.next().await,
+                Some(Event::Append {
+                    length: 3,
+                    byte_length: 0
+                })
+            );
         });
     }
 

@@ -12,7 +12,7 @@ use noise::Role;
 
 use crate::{
     Binary, Builder, ByteWriter, Encode, Encoding, Error, Events, Get, GetRange, PeerInfo,
-    ReadStream, Replicate, Result, Storage, WriteSink, append::append, core::Core,
+    ReadStream, Replicate, Result, Stats, Storage, WriteSink, append::append, core::Core,
 };
 
 /// A feed: an append-only log of blocks that anyone who knows its key can fetch from anyone, and verify.
@@ -37,6 +37,7 @@ use crate::{
 pub struct Hypercore<E = Binary> {
     core: Arc<Core>,
     encoding: E,
+    stats: bool,
 }
 
 impl Hypercore {
@@ -53,9 +54,10 @@ impl Hypercore {
         Builder::new(storage.into())
     }
 
-    pub(crate) fn from_core(core: Arc<Core>) -> Self {
+    pub(crate) fn from_core(core: Arc<Core>, stats: bool) -> Self {
         Hypercore {
             core,
+            stats,
             encoding: Binary,
         }
     }
@@ -83,6 +85,7 @@ impl<E: Encoding> Hypercore<E> {
         Hypercore {
             core: Arc::clone(&self.core),
             encoding,
+            stats: self.stats,
         }
     }
 
@@ -257,6 +260,11 @@ impl<E: Encoding> Hypercore<E> {
     /// The largest length that a connected peer claims, in blocks.
     pub fn remote_len(&self) -> u64 {
         self.core.remote_len()
+    }
+
+    /// How much was exchanged with peers since the feed was opened; none if that was turned off.
+    pub fn stats(&self) -> Option<Stats> {
+        self.stats.then(|| self.core.stats())
     }
 
     /// The peers that have this feed open, now.

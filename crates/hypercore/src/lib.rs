@@ -51,6 +51,7 @@ mod read;
 mod runtime;
 mod serve;
 mod session;
+mod stats;
 mod storage;
 mod store;
 mod stream;
@@ -66,7 +67,7 @@ pub use crypto::{Dialect, DiscoveryKey, Hash, KeyPair, PublicKey, SecretKey, Sig
 pub use feed::{Error as FeedError, PutError};
 pub use noise::{DialectChoice, KeyPair as NoiseKeyPair, Role};
 pub use protocol::Error as ProtocolError;
-pub use replicate::Error as ReplicationError;
+pub use replicate::{Error as ReplicationError, PeerId};
 
 #[cfg(feature = "json")]
 pub use crate::encoding::Json;
@@ -83,6 +84,7 @@ pub use crate::{
     peers::PeerInfo,
     runtime::{BoxFuture, Runtime},
     session::{Replicate, Session},
+    stats::{Counters, Stats},
     storage::Storage,
     stream::ReadStream,
     write::{ByteWriter, WriteSink},

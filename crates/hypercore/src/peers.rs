@@ -7,7 +7,7 @@ use event_listener::Event as Wake;
 use replicate::{Action, PeerId};
 use wire::Message;
 
-use crate::{Result, core::Core};
+use crate::{Result, core::Core, stats::Counters};
 
 /// How many actions may wait for a connection that doesn't take them before it is given up.
 const MAX_ACTIONS: usize = 65_536;
@@ -16,6 +16,8 @@ const MAX_ACTIONS: usize = 65_536;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerInfo {
+    /// Tells it from the others of this feed, also in events.
+    pub id: PeerId,
     /// The peer's Noise key, if the connection has a handshake.
     pub remote_public_key: Option<[u8; 32]>,
     /// The dialect it speaks.
@@ -30,6 +32,7 @@ pub(crate) struct Slot {
     wake: Arc<Wake>,
     remote_public_key: Option<[u8; 32]>,
     dialect: Dialect,
+    pub(crate) counters: Counters,
 }
 
 impl Slot {
@@ -43,11 +46,13 @@ impl Slot {
             wake,
             remote_public_key,
             dialect,
+            counters: Counters::default(),
         }
     }
 
-    pub(crate) fn info(&self, remote_length: u64) -> PeerInfo {
+    pub(crate) fn info(&self, id: PeerId, remote_length: u64) -> PeerInfo {
         PeerInfo {
+            id,
             remote_public_key: self.remote_public_key,
             dialect: self.dialect,
             remote_length,

@@ -39,7 +39,7 @@ pub(crate) async fn store(core: &Arc<Core>, member: &Member, arrived: Vec<Data>)
         let (commit, conflicts) = core.read(|feed| feed.commit_puts(puts));
         core.files().commit(commit.batch())?;
         stored.retain(|(block, _)| !conflicts.contains(block));
-        core.apply(commit, |replicator, now, view| {
+        core.apply(commit, Some(peer), |replicator, now, view| {
             for &(block, has_value) in &stored {
                 replicator.handle_stored(now, peer, block, has_value, view);
             }

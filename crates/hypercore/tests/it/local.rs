@@ -117,8 +117,20 @@ fn events_tell_of_appends_and_of_the_end() {
         feed.append("a").await.unwrap();
         feed.append_batch(["b", "c"]).await.unwrap();
         feed.close().await.unwrap();
-        assert_eq!(events.next().await, Some(Event::Append { length: 1 }));
-        assert_eq!(events.next().await, Some(Event::Append { length: 3 }));
+        assert_eq!(
+            events.next().await,
+            Some(Event::Append {
+                length: 1,
+                byte_length: 1
+            })
+        );
+        assert_eq!(
+            events.next().await,
+            Some(Event::Append {
+                length: 3,
+                byte_length: 3
+            })
+        );
         assert_eq!(events.next().await, Some(Event::Close));
         assert_eq!(events.next().await, None);
     });

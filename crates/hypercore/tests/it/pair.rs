@@ -255,3 +255,70 @@ fn large_blocks_pass_through_small_pipes_both_ways() {
         assert_same(&feed, &reader).await;
     });
 }
+
+#[test]
+fn what_is_exchanged_is_counted_on_both_sides_and_told() {
+    task::block_on(async {
+        let writer = writer(10, Dialect::V8).await;
+        let reader = reader_of(&writer).await;
+        let mut events = writer.events();
+        let (left, right) = connect(&reader, &writer, true);
+        while reader.downloaded(..) < 10 {
+            task::yield_now().await;
+        }
+        let (down, up) = (reader.stats().unwrap(), writer.stats().unwrap());
+        assert_eq!(down.totals.downloaded_blocks, 10);
+        assert_eq!(down.totals.downloaded_bytes, writer.byte_len());
+        assert_eq!(up.totals.uploaded_blocks, 10);
+        assert_eq!(up.totals.uploaded_bytes, writer.byte_len());
+        assert_eq!(up.totals.downloaded_blocks + down.totals.uploaded_blocks, 0);
+        assert_eq!(up.peers, [(writer.peers()[0].id, up.totals)]);
+        assert_eq!(down.peers, [(reader.peers()[0].id, down.totals)]);
+
+        reader.close().await.unwrap();
+        let _ = (left.await, right.await);
+        let after = writer.stats().unwrap();
+        assert!(after.peers.is_empty());
+        assert_eq!(after.totals, up.totals);
+
+        writer.close().await.unwrap();
+        let mut uploaded = Vec::new();
+        while let Some(event) = events.next().await {
+            if let Event::Upload { block, .. } = event {
+                uploaded.push(block);
+            }
+        }
+        uploaded.sort_unstable();
+        assert_eq!(uploaded, Vec::from_iter(0..10));
+    });
+}
+
+#[test]
+fn without_stats_there_are_none() {
+    task::block_on(async {
+        let feed = Hypercore::builder(Storage::memory())
+            .stats(false)
+            .open()
+            .await
+            .unwrap();
+        assert!(feed.stats().is_none() && feed.typed::<hypercore::Utf8>().stats().is_none());
+    });
+}
+
+#[test]
+fn a_live_server_knows_that_its_reader_has_finished() {
+    task::block_on(async {
+        let writer = writer(3, Dialect::V8).await;
+        let reader = reader_of(&writer).await;
+        let (left, right) = duplex(4096);
+        let server = task::spawn(
+            writer
+                .replicate(Role::Responder, right)
+                .live(true)
+                .into_future(),
+        );
+        let client = reader.replicate(Role::Initiator, left).await.unwrap();
+        let server = server.await.unwrap();
+        assert!(client.finished && server.finished);
+    });
+}

@@ -128,7 +128,10 @@ fn what_gathers_in_a_sink_shares_a_signature() {
         assert_eq!(feed.len(), 100);
         assert_eq!(
             events.next().await,
-            Some(hypercore::Event::Append { length: 100 })
+            Some(hypercore::Event::Append {
+                length: 100,
+                byte_length: 290
+            })
         );
         sink.send(100).await.unwrap();
         sink.close().await.unwrap();
