@@ -28,7 +28,8 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn new(now: Duration, timeout: Option<Duration>, handshake: Duration) -> Self {
         Clock {
-            timeout,
+            // As in JavaScript, zero switches it off.
+            timeout: timeout.filter(|timeout| !timeout.is_zero()),
             handshake: now.saturating_add(handshake),
             heard: now,
             said: now,
@@ -66,7 +67,7 @@ impl Clock {
     /// When a sign of life is due.
     pub(crate) fn sign_deadline(&self) -> Option<Duration> {
         self.timeout
-            .map(|timeout| self.said.saturating_add(timeout / 2))
+            .map(|timeout| self.said.saturating_add(timeout - timeout / 2))
     }
 
     /// When the remote is given up. While it isn't listened to, what it takes is its sign of life.

@@ -28,7 +28,7 @@ pub struct Config {
     pub key_pair: KeyPair,
     /// Whether the connection stays when its last channel is gone.
     pub live: bool,
-    /// The silence after which the remote is given up; half of it sends a sign of life. None: it is never given up for being
+    /// The silence after which the remote is given up; half of it sends a sign of life. None, or zero: it is never given up for being
     /// silent, slow or stuck. Default: 20 s.
     pub timeout: Option<Duration>,
     /// How long the handshake may take, all of it. Default: 10 s.
@@ -41,7 +41,7 @@ pub struct Config {
     pub security: Security,
     /// Whether to ask before the remote's key is accepted ([`Event::Authenticate`](crate::Event::Authenticate)).
     pub authenticate: bool,
-    /// Caps on what arrives.
+    /// Caps on what arrives, and on what is sent, since the remote may have the same.
     pub limits: Limits,
     /// How many feeds may be open. Default: 128.
     pub max_channels: usize,

@@ -121,7 +121,9 @@ impl Connection {
     /// [`Error`]: the connection is over.
     pub fn handle_bytes(&mut self, now: Duration, bytes: &[u8]) -> Result<(), Error> {
         let handled = self.check_deadlines(now).and_then(|()| {
-            self.clock.heard(now, bytes.len());
+            if !bytes.is_empty() {
+                self.clock.heard(now, bytes.len());
+            }
             match self.phase {
                 Phase::Greeting(_) => self.greet(bytes),
                 Phase::Talking(_) => self.incoming.push(bytes),
@@ -226,6 +228,10 @@ impl Connection {
     /// The next bytes to send, in one piece. Taking them counts as their having left, so don't take more than the transport
     /// does.
     pub fn poll_transmit(&mut self, now: Duration) -> Option<Bytes> {
+        if !self.wants_input() {
+            // What we don't read can't go on arriving.
+            self.clock.frame_ended();
+        }
         let bytes = self.outgoing.pop()?;
         if self.outgoing.is_empty() && self.is_talking() {
             self.channels.stamp(now);

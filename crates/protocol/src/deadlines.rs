@@ -58,13 +58,14 @@ impl Connection {
     pub(crate) fn check_deadlines(&self, now: Duration) -> Result<(), Error> {
         let over = |deadline: Option<Duration>| deadline.is_some_and(|deadline| now >= deadline);
         match self.phase {
-            Phase::Greeting(_) if now >= self.clock.handshake_deadline() => {
+            Phase::Greeting(_) if over(Some(self.clock.handshake_deadline())) => {
                 Err(Error::HandshakeTimeout)
             }
+            Phase::Greeting(_) => Ok(()),
+            Phase::Talking(_) if over(self.open_deadline()) => Err(Error::OpenTimeout),
+            Phase::Talking(_) if over(self.close_deadline()) => Err(Error::CloseTimeout),
+            Phase::Talking(_) => self.clock.check_frame(now),
             Phase::Ended => Err(Error::Ended),
-            _ if over(self.open_deadline()) => Err(Error::OpenTimeout),
-            _ if over(self.close_deadline()) => Err(Error::CloseTimeout),
-            _ => self.clock.check_frame(now),
         }
     }
 

@@ -105,6 +105,36 @@ fn the_application_has_to_decide_within_the_time_of_the_handshake() {
 }
 
 #[test]
+fn a_decision_may_take_as_long_as_the_handshake_may() {
+    let patient = |role| Config {
+        authenticate: true,
+        handshake_timeout: 100 * SECOND,
+        timeout: Some(1000 * SECOND),
+        ..live(role)
+    };
+    let mut world = World::new(BOTH.map(patient));
+    world.peers[0].connection.open(&feed(9)).unwrap();
+    let channel = world.peers[1].connection.open(&feed(9)).unwrap();
+    for n in [0, 1] {
+        world.pass(40 * SECOND);
+        world.peers[n].connection.authenticate(true).unwrap();
+    }
+    world.settle();
+    assert_eq!(world.errors(), [None; 2]);
+    let opened = Event::Opened { channel };
+    assert_eq!(world.peers[1].events.last(), Some(&opened));
+}
+
+#[test]
+fn no_time_limit_is_put_off_by_nothing() {
+    let mut a = connection(plain(Role::Initiator));
+    for n in 0..20 {
+        a.handle_bytes(n * SECOND, &[]).unwrap();
+    }
+    assert_eq!(a.handle_timeout(20 * SECOND), Err(Error::IdleTimeout));
+}
+
+#[test]
 fn a_feed_that_the_remote_never_opens_ends_a_connection_that_is_not_live() {
     let mut world = World::new(BOTH.map(config));
     world.peers[0].connection.open(&feed(1)).unwrap();
@@ -244,6 +274,30 @@ fn a_long_message_over_a_slow_line_arrives() {
 }
 
 #[test]
+fn a_frame_may_pause_while_it_is_not_read() {
+    // The remote is in the middle of a message when we stop reading, because it doesn't take what it asked for.
+    let mut a = connection(plain(Role::Initiator));
+    let channel = a.open(&feed(1)).unwrap();
+    a.handle_bytes(Duration::ZERO, &frame(1, &open(1))).unwrap();
+    let message = frame(1, &block(1, 1000));
+    a.handle_bytes(Duration::ZERO, &message[..20]).unwrap();
+    assert_eq!(events(&mut a).1, None);
+    for n in 0..40 {
+        a.send(channel, &block(n, 64 * 1024)).unwrap();
+    }
+    let mut now = Duration::ZERO;
+    while !a.wants_input() {
+        now += 5 * SECOND;
+        a.handle_timeout(now).unwrap();
+        a.poll_transmit(now).unwrap();
+    }
+    assert!(now > 100 * SECOND);
+    a.handle_bytes(now, &message[20..]).unwrap();
+    let (said, error) = events(&mut a);
+    assert_eq!((said.len(), error), (1, None));
+}
+
+#[test]
 fn signs_of_life_are_no_frame_that_drips() {
     let mut a = connection(Config {
         live: true,
@@ -259,16 +313,29 @@ fn signs_of_life_are_no_frame_that_drips() {
 
 #[test]
 fn without_a_time_limit_silence_lasts() {
-    let forever = |role| Config {
-        timeout: None,
+    for timeout in [None, Some(Duration::ZERO)] {
+        let forever = |role| Config {
+            timeout,
+            ..live(role)
+        };
+        let (mut world, _) = World::opened(BOTH.map(forever));
+        let before = world.peers[0].connection.bytes_sent();
+        assert_eq!(world.peers[0].connection.poll_timeout(), None);
+        world.pass(1_000_000 * SECOND);
+        assert_eq!(world.errors(), [None; 2]);
+        assert_eq!(world.peers[0].connection.bytes_sent(), before);
+    }
+}
+
+#[test]
+fn the_shortest_time_limit_is_one() {
+    let short = |role| Config {
+        timeout: Some(Duration::from_nanos(1)),
         ..live(role)
     };
-    let (mut world, _) = World::opened(BOTH.map(forever));
-    let before = world.peers[0].connection.bytes_sent();
-    assert_eq!(world.peers[0].connection.poll_timeout(), None);
-    world.pass(1_000_000 * SECOND);
-    assert_eq!(world.errors(), [None; 2]);
-    assert_eq!(world.peers[0].connection.bytes_sent(), before);
+    let mut world = World::new(BOTH.map(short));
+    world.pass(SECOND);
+    assert!(world.errors().iter().any(Option::is_some));
 }
 
 #[test]
