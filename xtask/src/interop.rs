@@ -5,7 +5,6 @@
 
 mod cases;
 mod content;
-mod javascript;
 mod peers;
 
 use std::{
@@ -19,7 +18,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{Result, workspace};
+use crate::{Result, javascript, workspace};
 
 /// How many cases run at a time.
 const WORKERS: usize = 2;

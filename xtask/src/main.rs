@@ -8,13 +8,16 @@
 
 mod bench;
 mod demo;
+mod files;
 mod fuzz;
 mod interop;
+mod javascript;
 mod layers;
 mod no_std;
 mod process;
 mod steps;
 mod tidy;
+mod vectors;
 mod workspace;
 
 use std::process::ExitCode;
@@ -28,13 +31,14 @@ cargo xtask COMMAND
 
   demo                  create a feed, append a file, serve it, clone it in a second process, compare
   test [STEP...]        everything that must hold, or some of it:
-                        fmt tidy clippy docs tests alone no-std fuzz interop demo
+                        fmt tidy clippy docs tests alone no-std fuzz vectors interop demo
   ci                    the same as test, under the name that CI systems look for
   interop [WORD...]     our program against JavaScript hypercore 8 and 9; only cases whose names have the words
   fuzz [TARGET] [--time SECONDS]
                         libFuzzer on one target for a minute, or on all for ten seconds each
   bench [CRATE] [-- ARGUMENTS]
                         the benches of one crate or of all; the arguments go to criterion
+  vectors [SEED]        makes the vectors again from JavaScript and compares; or another set, and runs the tests over that
   tidy                  arrows between crates, heads and sizes of files, what may stand where";
 
 fn main() -> ExitCode {
@@ -60,6 +64,7 @@ fn run(arguments: &[&str]) -> Result {
         ["interop", words @ ..] => interop::run(words),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
+        ["vectors", rest @ ..] => vectors::run(rest),
         ["tidy"] => tidy::run(),
         _ => Err(format!("`{}` is no command\n\n{USAGE}", arguments.join(" ")).into()),
     }

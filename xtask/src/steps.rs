@@ -8,7 +8,7 @@ use std::{
 use crate::{
     Result, demo, interop,
     layers::{Kind, LAYERS},
-    no_std, tidy,
+    no_std, tidy, vectors,
     workspace::{self, cargo},
 };
 
@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     ("alone", alone),
     ("no-std", no_std::run),
     ("fuzz", fuzz),
+    ("vectors", || vectors::run(&[])),
     ("interop", || interop::run(&[])),
     ("demo", demo::run),
 ];

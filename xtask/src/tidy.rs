@@ -3,14 +3,13 @@
 //! Each rule is a function from what it looks at to complaints, and is tested on small made-up sources: a rule that never
 //! fires is worse than none.
 
-mod files;
 mod places;
 mod text;
 
 use std::{fs, path::Path};
 
 use crate::{
-    Result,
+    Result, files,
     layers::{self, LAYERS},
     workspace,
 };

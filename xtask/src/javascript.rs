@@ -2,21 +2,20 @@
 //! after the lock file, so once for each set of versions, and never into the source tree.
 
 use std::{
-    ffi::OsStr,
     fs,
     hash::{DefaultHasher, Hash, Hasher},
     path::PathBuf,
     process::{Command, Stdio},
 };
 
-use crate::{Result, workspace};
+use crate::{Result, files, workspace};
 
 /// Written when everything is installed: a folder without it was left half done.
 const DONE: &str = "installed";
 
 /// The folder to run the scripts in, or `None` if Node or npm is missing.
 pub(crate) fn install() -> Result<Option<PathBuf>> {
-    if !runs("node") || !runs("npm") {
+    if !runs(Command::new("node")) || !runs(npm()) {
         return Ok(None);
     }
     let source = workspace::root().join("xtask/js");
@@ -25,12 +24,10 @@ pub(crate) fn install() -> Result<Option<PathBuf>> {
         fs::read(source.join(file))?.hash(&mut hasher);
     }
     let folder = workspace::target()?.join(format!("js/{:016x}", hasher.finish()));
-    fs::create_dir_all(&folder)?;
-    for entry in fs::read_dir(&source)? {
-        let file = entry?.path();
-        if let Some(name) = file.file_name().filter(|_| file.is_file()) {
-            fs::copy(&file, folder.join(name))?;
-        }
+    for file in files::list(&source)? {
+        let copy = folder.join(&file);
+        fs::create_dir_all(copy.parent().unwrap_or(&folder))?;
+        fs::copy(source.join(&file), copy)?;
     }
     if !folder.join(DONE).exists() {
         println!("installing the JavaScript packages");
@@ -43,11 +40,7 @@ pub(crate) fn install() -> Result<Option<PathBuf>> {
     Ok(Some(folder))
 }
 
-fn runs(program: impl AsRef<OsStr>) -> bool {
-    let mut command = match program.as_ref() {
-        name if name == "npm" => npm(),
-        name => Command::new(name),
-    };
+fn runs(mut command: Command) -> bool {
     let quiet = command.arg("--version").stdin(Stdio::null()).output();
     quiet.is_ok_and(|output| output.status.success())
 }
