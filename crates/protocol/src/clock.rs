@@ -70,9 +70,9 @@ impl Clock {
             .map(|timeout| self.said.saturating_add(timeout - timeout / 2))
     }
 
-    /// When the remote is given up. While it isn't listened to, what it takes is its sign of life.
-    pub(crate) fn idle_deadline(&self, listening: bool) -> Option<Duration> {
-        let last = match listening {
+    /// When the remote is given up. While bytes wait, we may not be reading, and that it takes some is a sign of life too.
+    pub(crate) fn idle_deadline(&self, all_sent: bool) -> Option<Duration> {
+        let last = match all_sent {
             true => self.heard,
             false => self.heard.max(self.said),
         };

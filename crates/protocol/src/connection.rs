@@ -258,8 +258,7 @@ impl Connection {
     /// Whether to read on. While the remote doesn't take what it asks for, and while the application decides about its key, it
     /// should not be listened to.
     pub fn wants_input(&self) -> bool {
-        let deciding = matches!(&self.phase, Phase::Greeting(greeting) if greeting.is_waiting());
-        !deciding && self.outgoing.len() <= self.config.send_soft
+        !self.is_deciding() && self.outgoing.len() <= self.config.send_soft
     }
 
     /// Whether everything is said and sent: our direction can be ended.
@@ -294,6 +293,11 @@ impl Connection {
 
     pub(crate) fn is_talking(&self) -> bool {
         matches!(self.phase, Phase::Talking(_))
+    }
+
+    /// Whether the application has to decide about the remote's key.
+    pub(crate) fn is_deciding(&self) -> bool {
+        matches!(&self.phase, Phase::Greeting(greeting) if greeting.is_waiting())
     }
 
     pub(crate) fn or_end<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! handshake             from the start, all of it
-//! silence               from the last byte heard; while we don't listen, from the last that the remote took
+//! silence               from the last byte heard; while bytes wait, also from the last that the remote took
 //! sign of life          from the last byte said; a remote that takes none of two in a row is stuck
 //! Open, Close           from when they left, until the remote has hung up
 //! a frame               from its first byte, at a rate
@@ -69,12 +69,12 @@ impl Connection {
         }
     }
 
-    /// When the remote is given up for being silent, if anything is still expected of it.
+    /// When the remote is given up for being silent, if anything is expected of it.
     fn idle_deadline(&self) -> Option<Duration> {
-        match self.remote_ended {
-            true if self.is_finished() => None,
-            true => self.clock.idle_deadline(false),
-            false => self.clock.idle_deadline(self.wants_input()),
+        let done = self.remote_ended && self.is_finished();
+        match self.is_talking() && !done {
+            true => self.clock.idle_deadline(self.outgoing.is_empty()),
+            false => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! A connection before it talks: the handshake, and the question whether the remote is welcome.
 
 use alloc::vec::Vec;
-use core::mem;
+use core::{mem, time::Duration};
 
 use noise::{Handshake, Outcome};
 
@@ -98,11 +98,14 @@ impl Greeting {
 }
 
 impl Connection {
-    /// Accepts the remote's key or not, after [`Event::Authenticate`].
+    /// Accepts the remote's key or not, after [`Event::Authenticate`]. The time that it took isn't the remote's silence.
     ///
     /// # Errors
     /// [`Error::Handshake`] if not accepted: the connection is over.
-    pub fn authenticate(&mut self, accepted: bool) -> Result<(), Error> {
+    pub fn authenticate(&mut self, now: Duration, accepted: bool) -> Result<(), Error> {
+        if self.is_deciding() {
+            self.clock.heard(now, 0);
+        }
         let authenticated = match &mut self.phase {
             Phase::Greeting(greeting) => greeting.authenticate(accepted),
             _ => Ok(()),

@@ -95,7 +95,7 @@ fn what_arrives_before_the_decision_about_a_key_is_bounded() {
     assert!(!early.is_empty());
     b.connection.handle_bytes(SECOND, &early).unwrap();
     assert_eq!(b.connection.poll_event(), Ok(None), "asked once");
-    b.connection.authenticate(true).unwrap();
+    b.connection.authenticate(SECOND, true).unwrap();
     world.settle();
     let channel = channels[1];
     let opened = Event::Opened { channel };

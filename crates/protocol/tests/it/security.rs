@@ -161,7 +161,7 @@ fn a_key_that_is_accepted_may_talk() {
         assert_eq!(peer.events, [Event::Authenticate { remote_public_key }]);
         assert_eq!(peer.connection.remote_public_key(), None);
         assert!(!peer.connection.wants_input());
-        peer.connection.authenticate(true).unwrap();
+        peer.connection.authenticate(SECOND, true).unwrap();
         assert!(peer.connection.wants_input());
     }
     world.settle();
@@ -188,10 +188,17 @@ fn a_key_that_is_turned_down_hears_nothing() {
         let peer = &mut world.peers[asks];
         let before = peer.connection.bytes_sent();
         let turned_down = Error::Handshake(noise::Error::TurnedDown);
-        assert_eq!(peer.connection.authenticate(false), Err(turned_down));
+        assert_eq!(
+            peer.connection.authenticate(SECOND, false),
+            Err(turned_down)
+        );
         assert_eq!(peer.connection.poll_transmit(SECOND), None);
         assert_eq!(peer.connection.bytes_sent(), before);
-        assert_eq!(peer.connection.authenticate(true), Ok(()), "it is over");
+        assert_eq!(
+            peer.connection.authenticate(SECOND, true),
+            Ok(()),
+            "it is over"
+        );
         assert_eq!(peer.connection.poll_event(), Ok(None));
     }
 }
