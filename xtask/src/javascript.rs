@@ -13,10 +13,18 @@ use crate::{Result, files, workspace};
 /// Written when everything is installed: a folder without it was left half done.
 const DONE: &str = "installed";
 
-/// The folder to run the scripts in, or `None` if Node or npm is missing.
-pub(crate) fn install() -> Result<Option<PathBuf>> {
-    if !runs(Command::new("node")) || !runs(npm()) {
-        return Ok(None);
+/// What there is to say where they can't run.
+pub(crate) const MISSING: &str = "it needs Node.js and npm, which are not on this machine";
+
+/// Whether Node.js and npm are on this machine.
+pub(crate) fn is_here() -> bool {
+    runs(Command::new("node")) && runs(npm())
+}
+
+/// The folder to run the scripts in.
+pub(crate) fn install() -> Result<PathBuf> {
+    if !is_here() {
+        return Err(MISSING.into());
     }
     let source = workspace::root().join("xtask/js");
     let mut hasher = DefaultHasher::new();
@@ -37,7 +45,7 @@ pub(crate) fn install() -> Result<Option<PathBuf>> {
         workspace::run(npm.stdin(Stdio::null()))?;
         fs::write(folder.join(DONE), "")?;
     }
-    Ok(Some(folder))
+    Ok(folder)
 }
 
 fn runs(mut command: Command) -> bool {

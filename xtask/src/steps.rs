@@ -6,75 +6,126 @@ use std::{
 };
 
 use crate::{
-    Result, demo, interop,
+    Result, demo, interop, javascript,
     layers::{Kind, LAYERS},
     no_std, tidy, vectors,
     workspace::{self, cargo},
 };
 
-/// A name to call it by, and what it does.
-type Step = (&'static str, fn() -> Result);
+/// One step.
+struct Step {
+    name: &'static str,
+    run: fn() -> Result,
+    /// Whether it needs Node.js and npm, and is left out without them.
+    javascript: bool,
+}
 
 /// From the quickest to the slowest, so that the answer comes early.
 const STEPS: &[Step] = &[
-    ("fmt", fmt),
-    ("tidy", tidy::run),
-    ("clippy", clippy),
-    ("docs", docs),
-    ("tests", tests),
-    ("alone", alone),
-    ("no-std", no_std::run),
-    ("fuzz", fuzz),
-    ("vectors", || vectors::run(&[])),
-    ("interop", || interop::run(&[])),
-    ("demo", demo::run),
+    step("fmt", fmt),
+    step("tidy", tidy::run),
+    step("clippy", clippy),
+    step("docs", docs),
+    step("tests", tests),
+    step("alone", alone),
+    step("no-std", no_std::run),
+    step("fuzz", fuzz),
+    with_javascript("vectors", || vectors::run(&[])),
+    with_javascript("interop", || interop::run(&[])),
+    step("demo", demo::run),
 ];
+
+const fn step(name: &'static str, run: fn() -> Result) -> Step {
+    Step {
+        name,
+        run,
+        javascript: false,
+    }
+}
+
+const fn with_javascript(name: &'static str, run: fn() -> Result) -> Step {
+    Step {
+        name,
+        run,
+        javascript: true,
+    }
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Holds,
+    Fails,
+    Skipped,
+}
+
+impl Outcome {
+    fn word(self) -> &'static str {
+        match self {
+            Outcome::Holds => "holds",
+            Outcome::Fails => "FAILS",
+            Outcome::Skipped => "SKIPPED",
+        }
+    }
+}
 
 /// Runs the steps named, or all.
 pub(crate) fn run(names: &[&str]) -> Result {
     if let Some(name) = names
         .iter()
-        .find(|name| STEPS.iter().all(|step| step.0 != **name))
+        .find(|name| STEPS.iter().all(|step| step.name != **name))
     {
         return Err(format!("there is no step {name}").into());
     }
-    let mut results: Vec<(&str, Duration, Result)> = Vec::new();
-    for (name, step) in STEPS {
-        if !names.is_empty() && !names.contains(name) {
+    let mut results: Vec<(&str, Duration, Outcome)> = Vec::new();
+    for step in STEPS {
+        if !names.is_empty() && !names.contains(&step.name) {
             continue;
         }
-        println!("\n=== {name}");
+        println!("\n=== {}", step.name);
         let start = Instant::now();
-        let result = step();
-        let time = start.elapsed();
-        match &result {
-            Ok(()) => println!("=== {name} holds, {:.0} s", time.as_secs_f64()),
-            Err(failure) => println!("=== {name} FAILS, {:.0} s: {failure}", time.as_secs_f64()),
-        }
-        results.push((name, time, result));
+        let (outcome, why) = one(step);
+        let (time, word) = (start.elapsed(), outcome.word());
+        println!("=== {} {word}, {:.0} s{why}", step.name, time.as_secs_f64());
+        results.push((step.name, time, outcome));
     }
     summary(&results)
 }
 
-fn summary(results: &[(&str, Duration, Result)]) -> Result {
+fn one(step: &Step) -> (Outcome, String) {
+    if step.javascript && !javascript::is_here() {
+        return (Outcome::Skipped, format!(": {}", javascript::MISSING));
+    }
+    match (step.run)() {
+        Ok(()) => (Outcome::Holds, String::new()),
+        Err(failure) => (Outcome::Fails, format!(": {failure}")),
+    }
+}
+
+fn summary(results: &[(&str, Duration, Outcome)]) -> Result {
     println!("\nsummary");
-    for (name, time, result) in results {
-        let word = if result.is_ok() { "holds" } else { "FAILS" };
-        println!("  {word}  {:5.0} s  {name}", time.as_secs_f64());
+    for (name, time, outcome) in results {
+        println!(
+            "  {:7}  {:5.0} s  {name}",
+            outcome.word(),
+            time.as_secs_f64()
+        );
     }
     let all: f64 = results.iter().map(|(_, time, _)| time.as_secs_f64()).sum();
-    let failed: Vec<&str> = results
-        .iter()
-        .filter(|step| step.2.is_err())
-        .map(|step| step.0)
-        .collect();
-    match failed.is_empty() {
-        true => {
-            println!("all of it holds, {all:.0} s");
-            Ok(())
-        }
-        false => Err(format!("{} failed, {all:.0} s", failed.join(", ")).into()),
+    let those = |outcome| {
+        let names = results
+            .iter()
+            .filter(|step| step.2 == outcome)
+            .map(|step| step.0);
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let (failed, skipped) = (those(Outcome::Fails), those(Outcome::Skipped));
+    match (failed.is_empty(), skipped.is_empty()) {
+        (false, _) => return Err(format!("{failed} failed, {all:.0} s").into()),
+        (true, false) => println!("all holds that was run, {all:.0} s; skipped: {skipped}"),
+        (true, true) => println!("all holds, {all:.0} s"),
     }
+    Ok(())
 }
 
 fn fmt() -> Result {
