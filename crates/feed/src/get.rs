@@ -13,6 +13,7 @@ use crate::{Damage, Error, Feed, layout::NodeReads};
 pub struct GetPlan {
     block: u64,
     nodes: NodeReads,
+    byte_length: u64,
 }
 
 impl Feed {
@@ -34,6 +35,7 @@ impl Feed {
         Ok(GetPlan {
             block,
             nodes: NodeReads::new(wanted, &self.roots),
+            byte_length: self.byte_length(),
         })
     }
 }
@@ -47,13 +49,16 @@ impl GetPlan {
     /// Finds the place of the block.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if a node isn't there.
+    /// [`Error::Corrupt`] if a node isn't there, or a size can't be right.
     pub fn locate(&self, replies: &[Bytes]) -> Result<BlockRead, Error> {
         let nodes = self.nodes.parse(replies)?;
-        Ok(BlockRead {
-            offset: offset(self.block, |index| nodes.get(index))?,
-            leaf: *nodes.must_get(Index::from_block(self.block))?,
-        })
+        let offset = offset(self.block, |index| nodes.get(index))?;
+        let leaf = *nodes.must_get(Index::from_block(self.block))?;
+        // The roots are signed, a leaf in the file may be damaged: nothing is read, or allocated, beyond what was signed.
+        match offset.checked_add(leaf.size) {
+            Some(end) if end <= self.byte_length => Ok(BlockRead { offset, leaf }),
+            _ => Err(Error::corrupt(File::Tree, Damage::Size)),
+        }
     }
 }
 

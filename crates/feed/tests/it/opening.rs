@@ -450,16 +450,21 @@ fn files_that_seem_huge_cost_what_is_in_them() {
 }
 
 #[test]
-fn a_size_in_the_tree_that_the_data_does_not_have_is_an_error_and_costs_nothing() {
-    let files = ten(28);
-    // The size of block 4, a byte before its end: 2^40 bytes more.
-    files
-        .file(File::Tree)
-        .write(32 + 40 * 8 + 34, &[&[1]])
-        .unwrap();
-    let log = Log::reader_of(files);
-    assert_eq!(log.get(4), Err(corrupt(File::Data, Damage::Short)));
-    assert_eq!(log.get(0).unwrap(), made_up(28, 0));
+fn a_size_in_the_tree_beyond_what_was_signed_is_an_error_and_costs_nothing() {
+    // The third byte of the size of block 4: 2^40 bytes more. A hole can make the data seem to have them.
+    for seeming in [None, Some(1 << 45)] {
+        let files = ten(28);
+        let size = 32 + 40 * 8 + 32;
+        files.file(File::Tree).write(size + 2, &[&[1]]).unwrap();
+        if let Some(end) = seeming {
+            files.file(File::Data).write(end, &[b"x"]).unwrap();
+        }
+        let log = Log::reader_of(files.clone());
+        assert_eq!(log.get(4), Err(corrupt(File::Tree, Damage::Size)));
+        // Behind it nothing can be found, before it everything.
+        assert_eq!(log.get(5), Err(corrupt(File::Tree, Damage::Size)));
+        assert_eq!(log.get(3).unwrap(), made_up(28, 3));
+    }
 }
 
 #[test]
