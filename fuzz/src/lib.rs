@@ -7,6 +7,7 @@
 
 pub mod bitfield;
 pub mod crypto;
+pub mod feed;
 pub mod flat_tree;
 pub mod hypercore;
 pub mod merkle;
@@ -26,6 +27,9 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("crypto_hashes", crypto::crypto_hashes),
     ("crypto_verify", crypto::crypto_verify),
     ("facade", hypercore::facade),
+    ("feed_model", feed::feed_model),
+    ("feed_open", feed::feed_open),
+    ("feed_put", feed::feed_put),
     ("flat_tree", flat_tree::flat_tree),
     ("merkle_copies", merkle::merkle_copies),
     ("merkle_index", merkle::merkle_index),
