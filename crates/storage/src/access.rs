@@ -50,6 +50,16 @@ pub trait RandomAccess: fmt::Debug + Send + Sync {
         Ok(self.len()? == 0)
     }
 
+    /// How many bytes of the medium the file takes, which is less than its length where it has holes.
+    ///
+    /// The default says the length, for backends that can't tell.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    fn disk_usage(&self) -> Result<u64, Error> {
+        self.len()
+    }
+
     /// Cuts off what lies at `len` and beyond. A shorter file stays as it is.
     ///
     /// # Errors

@@ -177,6 +177,15 @@ impl RandomAccess for Disk {
         Ok(len.unwrap_or(0))
     }
 
+    #[cfg(unix)]
+    fn disk_usage(&self) -> Result<u64, Error> {
+        use std::os::unix::fs::MetadataExt;
+
+        // POSIX counts in units of 512 bytes, whatever the file system's blocks are.
+        let used = self.existing("measure", |file| Ok(file.metadata()?.blocks() * 512))?;
+        Ok(used.unwrap_or(0))
+    }
+
     fn truncate(&self, len: u64) -> Result<(), Error> {
         self.existing("truncate", |file| match file.metadata()?.len() > len {
             true => file.set_len(len),

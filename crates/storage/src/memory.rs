@@ -85,6 +85,10 @@ impl RandomAccess for Memory {
         Ok(self.content().len)
     }
 
+    fn disk_usage(&self) -> Result<u64, Error> {
+        Ok(self.allocated())
+    }
+
     fn truncate(&self, len: u64) -> Result<(), Error> {
         self.content_mut().truncate(len);
         Ok(())

@@ -114,6 +114,20 @@ impl FileSet {
         files.access(file)?.len().map_err(|error| error.of(file))
     }
 
+    /// How many bytes of the medium all six files take.
+    ///
+    /// # Errors
+    /// As [`read`](FileSet::read).
+    pub fn disk_usage(&self) -> Result<u64, Error> {
+        let files = self.files(false)?;
+        let mut total = 0;
+        for file in File::ALL {
+            let used = files.access(file)?.disk_usage();
+            total += used.map_err(|error| error.of(file))?;
+        }
+        Ok(total)
+    }
+
     /// Makes the changes in their order, without waiting at barriers.
     ///
     /// # Errors
@@ -192,6 +206,38 @@ impl FileSet {
         drop(writer);
     }
 
+    /// Removes all six files and what they hold, also if the set is closed. Every later call fails with [`Error::Closed`].
+    ///
+    /// # Errors
+    /// [`Error::Io`]: some of them may be gone. [`Error::Locked`] if another handle has the feed open.
+    pub fn destroy(&self) -> Result<(), Error> {
+        let _writer = self.writer.lock();
+        let mut opener = self.opener.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
+        let all = match core::mem::replace(&mut *files, Files::Closed) {
+            Files::All(all) => all,
+            Files::Key(_) | Files::Closed => {
+                let key = opener.open(File::Key)?;
+                let [secret_key, tree, data, bitfield, signatures] = opener.open_others()?;
+                bitfield.lock().map_err(|error| error.of(File::Bitfield))?;
+                [key, secret_key, tree, data, bitfield, signatures]
+            }
+        };
+        // Secrets first. The lock lies on the bitfield, so that goes last.
+        for file in [
+            File::SecretKey,
+            File::Key,
+            File::Data,
+            File::Tree,
+            File::Signatures,
+            File::Bitfield,
+        ] {
+            let destroyed = all[file as usize].destroy();
+            destroyed.map_err(|error| error.of(file))?;
+        }
+        Ok(())
+    }
+
     fn writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {
         // Poisoned: a backend has panicked in the middle of a batch.
         let writer = self.writer.lock().map_err(|_| Error::Latched)?;
@@ -221,17 +267,7 @@ impl FileSet {
         let Files::Key(key) = &*files else {
             return Ok(());
         };
-        let Opener { provider, context } = &mut *opener;
-        let mut open = |file| {
-            provider
-                .open(file, context)
-                .map_err(|error: Error| error.of(file))
-        };
-        let secret_key = open(File::SecretKey)?;
-        let tree = open(File::Tree)?;
-        let data = open(File::Data)?;
-        let bitfield = open(File::Bitfield)?;
-        let signatures = open(File::Signatures)?;
+        let [secret_key, tree, data, bitfield, signatures] = opener.open_others()?;
         bitfield.lock().map_err(|error| error.of(File::Bitfield))?;
         self.check_key(&**key)?;
         if let Files::Key(key) = core::mem::replace(&mut *files, Files::Closed) {
@@ -259,6 +295,24 @@ impl FileSet {
             true => Ok(()),
             false => Err(Error::Locked),
         }
+    }
+}
+
+impl Opener {
+    fn open(&mut self, file: File) -> Result<Box<dyn RandomAccess>, Error> {
+        let opened = self.provider.open(file, &self.context);
+        opened.map_err(|error| error.of(file))
+    }
+
+    /// All but the key, in the order of [`File::ALL`].
+    fn open_others(&mut self) -> Result<[Box<dyn RandomAccess>; 5], Error> {
+        Ok([
+            self.open(File::SecretKey)?,
+            self.open(File::Tree)?,
+            self.open(File::Data)?,
+            self.open(File::Bitfield)?,
+            self.open(File::Signatures)?,
+        ])
     }
 }
 

@@ -152,3 +152,15 @@ mod linux {
         assert!(matches!(written, Err(Error::Io { .. })));
     }
 }
+
+#[test]
+#[cfg(unix)]
+fn a_file_with_holes_takes_less_than_its_length() {
+    let folder = tempdir().unwrap();
+    let file = Disk::new(folder.path().join("sparse"));
+    assert_eq!(file.disk_usage().unwrap(), 0);
+    file.write(64 << 20, &[&[7; 4096]]).unwrap();
+    file.sync().unwrap();
+    let (allocated, len) = (file.disk_usage().unwrap(), file.len().unwrap());
+    assert!(allocated > 0 && allocated < len / 8, "{allocated} of {len}");
+}

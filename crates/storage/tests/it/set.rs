@@ -323,3 +323,41 @@ fn a_node_far_out_costs_one_page_of_memory() {
     memory.clear(1 << 49..(1 << 50) + 8192).unwrap();
     assert_eq!(memory.allocated(), 0);
 }
+
+#[test]
+fn a_destroyed_set_leaves_nothing_whether_it_was_closed_or_not() {
+    for close_first in [false, true] {
+        let files = MemoryFiles::default();
+        let set = FileSet::open(Box::new(files.clone())).unwrap();
+        let mut batch = Batch::new();
+        for file in File::ALL {
+            batch.write(file, 0, Bytes::from_static(b"x"));
+        }
+        set.commit(&batch).unwrap();
+        assert!(set.disk_usage().unwrap() > 0);
+        if close_first {
+            set.close();
+        }
+        set.destroy().unwrap();
+        assert!(matches!(set.read(&[]), Err(Error::Closed)));
+
+        let set = FileSet::open(Box::new(files)).unwrap();
+        for file in File::ALL {
+            assert_eq!(set.len(file).unwrap(), 0, "{file}");
+        }
+    }
+}
+
+#[test]
+fn a_set_that_another_handle_uses_is_not_destroyed() {
+    let files = MemoryFiles::default();
+    let mut batch = Batch::new();
+    batch.write(File::Data, 0, Bytes::from_static(b"x"));
+    let first = FileSet::open(Box::new(files.clone())).unwrap();
+    first.commit(&batch).unwrap();
+    first.close();
+    let second = FileSet::open(Box::new(files)).unwrap();
+    second.lock().unwrap();
+    assert!(matches!(first.destroy(), Err(Error::Locked)));
+    assert_eq!(second.len(File::Data).unwrap(), 1);
+}
