@@ -43,7 +43,33 @@ fn get(c: &mut Criterion) {
     c.bench_function("get", |b| {
         b.iter(|| {
             block = (block + 7919) % 10_000;
-            black_box(task::block_on(feed.get(block)).unwrap())
+            black_box(task::block_on(feed.get(block).into_future()).unwrap())
+        });
+    });
+}
+
+fn get_on_disk(c: &mut Criterion) {
+    const BLOCKS: u64 = 100_000;
+    let folder = tempfile::tempdir().unwrap();
+    let feed = task::block_on(async {
+        let feed = Hypercore::open(folder.path()).await.unwrap();
+        feed.append_batch(std::iter::repeat_n(BLOCK, BLOCKS as usize))
+            .await
+            .unwrap();
+        feed
+    });
+    let mut block = 0;
+    c.bench_function("get on disk, in random order", |b| {
+        b.iter(|| {
+            block = (block + 61_813) % BLOCKS;
+            black_box(task::block_on(feed.get(block).into_future()).unwrap())
+        });
+    });
+    let mut block = 0;
+    c.bench_function("get on disk, in order", |b| {
+        b.iter(|| {
+            block = (block + 1) % BLOCKS;
+            black_box(task::block_on(feed.get(block).into_future()).unwrap())
         });
     });
 }
@@ -75,5 +101,5 @@ fn clone(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, append, get, clone);
+criterion_group!(benches, append, get, get_on_disk, clone);
 criterion_main!(benches);

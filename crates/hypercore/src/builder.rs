@@ -9,7 +9,7 @@ use noise::KeyPair;
 use storage::{FileSet, OpenContext};
 
 use crate::{
-    BoxError, Error, Hypercore, Result, Signer, Source, Storage, Verifier,
+    BoxError, CacheConfig, Error, Hypercore, Result, Signer, Source, Storage, Verifier,
     core::{Core, Settings},
     hooks::Hooks,
     random::random,
@@ -114,6 +114,12 @@ impl Builder {
     /// Whether [`Hypercore::stats`] tells how much was exchanged. Default: yes.
     pub fn stats(mut self, yes: bool) -> Self {
         self.stats = yes;
+        self
+    }
+
+    /// How many nodes of the tree are kept in memory, which makes reading and serving faster.
+    pub fn cache(mut self, cache: CacheConfig) -> Self {
+        self.settings.cache = cache;
         self
     }
 

@@ -15,17 +15,19 @@ use std::{
 };
 
 use async_channel::Sender;
+use bytes::Bytes;
 use crypto::{Dialect, DiscoveryKey, PublicKey};
 use event_listener::{Event as Wake, EventListener};
 use feed::Feed;
 use noise::KeyPair;
 use replicate::{Action, Config, PeerConfig, PeerId, Replicator, WishId};
-use storage::FileSet;
+use storage::{FileSet, Read};
 use wire::Request;
 
 use crate::{
     Error, Event, Events, Result,
     append::Queue,
+    cache::{CacheConfig, NodeCache},
     events::Broadcast,
     hooks::Hooks,
     peers::{Member, PeerInfo, Slot},
@@ -42,6 +44,7 @@ pub(crate) struct Settings {
     pub(crate) sparse: bool,
     pub(crate) max_requests: usize,
     pub(crate) request_timeout: Option<Duration>,
+    pub(crate) cache: CacheConfig,
 }
 
 impl Default for Settings {
@@ -50,12 +53,14 @@ impl Default for Settings {
             sparse: false,
             max_requests: 128,
             request_timeout: Some(Duration::from_secs(20)),
+            cache: CacheConfig::default(),
         }
     }
 }
 
 pub(crate) struct Core {
     files: FileSet,
+    nodes: NodeCache,
     runtime: Arc<dyn Runtime>,
     noise: KeyPair,
     // What never changes is kept beside the state, so that it is read without a lock.
@@ -101,6 +106,7 @@ impl Core {
         };
         Ok(Core {
             files,
+            nodes: NodeCache::new(settings.cache),
             runtime,
             noise,
             key: feed.key(),
@@ -157,6 +163,14 @@ impl Core {
 
     pub(crate) fn files(&self) -> &FileSet {
         &self.files
+    }
+
+    /// Reads from the files, nodes of the tree from memory where it has them.
+    ///
+    /// # Errors
+    /// [`Error::Disk`].
+    pub(crate) fn read_nodes(&self, reads: &[Read]) -> Result<Vec<Bytes>> {
+        self.nodes.read(&self.files, reads)
     }
 
     pub(crate) fn events(&self) -> Events {
@@ -364,6 +378,35 @@ impl Core {
 
     pub(crate) fn remote_len(&self) -> u64 {
         self.state().replicator.remote_length()
+    }
+
+    /// How many bytes the files take.
+    ///
+    /// # Errors
+    /// [`Error::Disk`], [`Error::Closed`].
+    pub(crate) fn disk_usage(&self) -> Result<u64> {
+        self.check_open()?;
+        Ok(self.files.disk_usage()?)
+    }
+
+    /// Closes the feed and removes its files.
+    ///
+    /// # Errors
+    /// [`Error::Disk`].
+    pub(crate) async fn destroy(self: &Arc<Self>) -> Result<()> {
+        // What the last sync says doesn't matter any longer.
+        let _ = self.close().await;
+        let (sender, destroyed) = async_channel::bounded(1);
+        let core = Arc::clone(self);
+        let destroy = Box::new(move || {
+            // A caller that no longer waits doesn't want to know.
+            let _ = sender.try_send(core.files.destroy());
+        });
+        self.runtime.unblock(destroy).await;
+        match destroyed.try_recv() {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(Error::Closed),
+        }
     }
 
     /// Ends every wait, every connection and, once the last commit is through, the feed.

@@ -290,6 +290,23 @@ impl<E: Encoding> Hypercore<E> {
         Replicate::new(Arc::clone(&self.core), role, socket)
     }
 
+    /// How many bytes of disk, or of memory, the six files take. Less than their lengths where they have holes.
+    ///
+    /// # Errors
+    /// [`Error::Disk`], [`Error::Closed`].
+    pub fn disk_usage(&self) -> Result<u64> {
+        self.core.disk_usage()
+    }
+
+    /// Closes the feed, as [`close`](Self::close), and removes its six files. Their directory stays. A feed that was closed
+    /// before can be destroyed as well.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] if a file can't be removed, or if another handle has opened the feed since it was closed here.
+    pub async fn destroy(&self) -> Result<()> {
+        self.core.destroy().await
+    }
+
     /// Closes the feed for all handles: waits that are under way end with [`Error::Closed`](crate::Error::Closed), connections end, and the
     /// files are synced. Closing again does nothing.
     ///

@@ -37,6 +37,7 @@
 
 mod append;
 mod builder;
+mod cache;
 mod connection;
 mod core;
 mod encoding;
@@ -75,6 +76,7 @@ pub use crate::encoding::Json;
 pub use crate::runtime::AsyncStd;
 pub use crate::{
     builder::Builder,
+    cache::CacheConfig,
     encoding::{Base64, Binary, BoxError, Encode, Encoding, Hex, Utf8},
     error::{Error, PeerError, Result, SharedError},
     events::{Event, Events},

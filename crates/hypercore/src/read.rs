@@ -17,7 +17,7 @@ pub(crate) fn read_local(core: &Core, block: u64) -> Result<Option<Bytes>> {
         Some(plan) => plan,
         None => return Ok(None),
     };
-    let nodes = core.files().read(plan.reads())?;
+    let nodes = core.read_nodes(plan.reads())?;
     let place = plan.locate(&nodes)?;
     let mut bytes = core.files().read(&[place.read()])?;
     Ok(Some(place.finish(bytes.pop().unwrap_or_default())?))

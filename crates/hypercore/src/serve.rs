@@ -32,7 +32,7 @@ pub(crate) fn serve(
     let Ok(plan) = core.read(|feed| feed.plan_proof(&wanted, remote_tree)) else {
         return Ok(None);
     };
-    let nodes = core.files().read(plan.reads())?;
+    let nodes = core.read_nodes(plan.reads())?;
     let Ok(proof) = plan.finish(&nodes) else {
         return Ok(None);
     };

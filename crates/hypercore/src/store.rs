@@ -67,7 +67,7 @@ async fn check(core: &Core, member: &Member, data: Data, witness: &mut Witness) 
     let plan = core
         .read(|feed| feed.plan_put(proof, value))
         .map_err(&refuse)?;
-    let nodes = core.files().read(plan.reads())?;
+    let nodes = core.read_nodes(plan.reads())?;
     let check = plan.check(&nodes).map_err(&refuse)?;
     let verified = match check.signable() {
         None => None,

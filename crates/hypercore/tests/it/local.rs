@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures_lite::{StreamExt, future::block_on};
-use hypercore::{Dialect, Error, Event, Hypercore, KeyPair, MemoryFiles, Storage};
+use hypercore::{CacheConfig, Dialect, Error, Event, Hypercore, KeyPair, MemoryFiles, Storage};
 
 fn at(files: &MemoryFiles) -> Storage {
     Storage::custom(files.clone())
@@ -224,4 +224,63 @@ fn a_block_that_fits_in_no_message_is_refused_before_anything_changes() {
         assert_eq!(feed.len(), 1);
         assert_eq!(feed.append("b").await.unwrap(), 1);
     });
+}
+
+#[test]
+fn a_destroyed_feed_is_gone_and_a_new_one_has_another_key() {
+    for close_first in [false, true] {
+        block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let feed = Hypercore::open(folder.path()).await.unwrap();
+            feed.append("a").await.unwrap();
+            let key = feed.key();
+            if close_first {
+                feed.close().await.unwrap();
+            }
+            feed.destroy().await.unwrap();
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+            assert!(matches!(feed.get(0).await, Err(Error::Closed)));
+
+            let feed = Hypercore::open(folder.path()).await.unwrap();
+            assert_eq!(feed.len(), 0);
+            assert_ne!(feed.key(), key);
+        });
+    }
+}
+
+#[test]
+fn the_disk_usage_grows_with_what_is_stored() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let feed = Hypercore::open(folder.path()).await.unwrap();
+        feed.append(vec![7; 1 << 20]).await.unwrap();
+        let used = feed.disk_usage().unwrap();
+        assert!(used > 1 << 20, "{used}");
+        feed.close().await.unwrap();
+        assert!(matches!(feed.disk_usage(), Err(Error::Closed)));
+    });
+}
+
+#[test]
+fn without_a_cache_everything_is_read_as_well() {
+    for cache in [
+        CacheConfig::Disabled,
+        CacheConfig::Entries(0),
+        CacheConfig::Entries(3),
+    ] {
+        block_on(async {
+            let feed = Hypercore::builder(Storage::memory())
+                .cache(cache)
+                .open()
+                .await
+                .unwrap();
+            for block in 0..50_u64 {
+                feed.append(block.to_string()).await.unwrap();
+            }
+            // Twice, so that what was kept is used.
+            for block in (0..50_u64).chain(0..50) {
+                assert_eq!(feed.get(block).await.unwrap(), block.to_string());
+            }
+        });
+    }
 }
