@@ -72,3 +72,7 @@ pub use {
     provider::{OpenContext, Provider},
     set::{Barriers, FileSet},
 };
+
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -100,6 +100,19 @@ fn a_feed_created_by_another_meanwhile_is_not_overwritten() {
     }
 }
 
+/// One who only reads is told as well: that there was no key is no longer so.
+#[test]
+fn a_feed_created_by_another_meanwhile_is_not_taken_for_an_absent_one() {
+    let folder = tempdir().unwrap();
+    let early = on_disk(folder.path());
+    assert_eq!(early.len(File::Key).unwrap(), 0);
+    on_disk(folder.path())
+        .commit(&one_write(File::Key))
+        .unwrap();
+    assert!(matches!(early.read(&[READ]), Err(Error::Locked)));
+    assert_eq!(on_disk(folder.path()).read(&[READ]).unwrap(), [""]);
+}
+
 #[test]
 fn locking_a_feed_that_is_not_there_creates_only_what_the_lock_lies_on() {
     let folder = tempdir().unwrap();
