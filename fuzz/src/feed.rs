@@ -26,7 +26,7 @@ impl Log {
         let files = FileSet::open(Box::new(files.clone())).expect("memory opens");
         let options = OpenOptions {
             key,
-            dialect: if seed % 2 == 0 {
+            dialect: if seed.is_multiple_of(2) {
                 Dialect::V8
             } else {
                 Dialect::V9
