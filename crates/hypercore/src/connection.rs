@@ -14,7 +14,7 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use merkle::RemoteTree;
 use protocol::{Channel, Config, Connection, Event, Randomness};
 use replicate::{Action, PeerConfig};
-use wire::{Data, Message, Request};
+use wire::{Message, Request};
 
 use crate::{
     Result, Session,
@@ -24,7 +24,7 @@ use crate::{
     runtime::Runtime,
     serve::serve,
     session::Options,
-    store::store,
+    store::{Arrival, store},
     turn::{Timer, Turn, Waiting, turn},
 };
 
@@ -114,7 +114,7 @@ struct Driver {
     member: Option<Member>,
     actions: VecDeque<Action>,
     /// Blocks that arrived and wait to be checked and stored together.
-    arrived: Vec<Data>,
+    arrived: Vec<Arrival>,
     /// Requests that wait for room in the send queue.
     requests: VecDeque<Request>,
     /// What the remote is known to have of the tree.
@@ -220,7 +220,7 @@ impl Driver {
         match action {
             Action::Send { message, .. } => self.connection.send(self.channel, &message)?,
             Action::Serve { request, .. } => self.requests.push_back(request),
-            Action::Store { data, .. } => self.arrived.push(data),
+            Action::Store { data, .. } => self.arrived.push(data.into()),
             Action::Close { .. } => self.connection.close(self.channel),
             Action::Disconnect { error, .. } => return Err(error.into()),
             _ => {}
@@ -234,7 +234,7 @@ impl Driver {
         }
         let arrived = std::mem::take(&mut self.arrived);
         match &self.member {
-            Some(member) => store(&self.core, member, arrived).await,
+            Some(member) => store(&self.core, Some(member), arrived).await,
             None => Ok(()),
         }
     }

@@ -100,7 +100,7 @@ pub enum PeerError {
 impl Error {
     /// Whether the feed is locked by another handle or another process.
     pub fn is_locked(&self) -> bool {
-        matches!(self, Disk(storage::Error::Locked { .. }))
+        matches!(self, Disk(storage::Error::Locked))
     }
 
     /// Whether a peer sent something that doesn't verify.

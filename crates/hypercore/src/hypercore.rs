@@ -64,6 +64,10 @@ impl Hypercore {
 }
 
 impl<E: Encoding> Hypercore<E> {
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     /// The same feed with another encoding, named by its type.
     ///
     /// ```

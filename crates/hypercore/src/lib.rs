@@ -56,6 +56,7 @@ mod stats;
 mod storage;
 mod store;
 mod stream;
+mod trust;
 mod turn;
 mod view;
 mod wish;
@@ -66,6 +67,8 @@ pub use ::storage::{
 };
 pub use crypto::{Dialect, DiscoveryKey, Hash, KeyPair, PublicKey, SecretKey, Signable, Signature};
 pub use feed::{Error as FeedError, PutError};
+pub use flat_tree::Index;
+pub use merkle::{Node, Proof, ProofError};
 pub use noise::{DialectChoice, KeyPair as NoiseKeyPair, Role};
 pub use protocol::Error as ProtocolError;
 pub use replicate::{Error as ReplicationError, PeerId};
@@ -89,6 +92,7 @@ pub use crate::{
     stats::{Counters, Stats},
     storage::Storage,
     stream::ReadStream,
+    trust::CreateProof,
     write::{ByteWriter, WriteSink},
 };
 

@@ -1,4 +1,4 @@
-//! Blocks from a peer on their way to disk: checked together, written together, then made known.
+//! Blocks from elsewhere on their way to disk: checked together, written together, then made known.
 
 use std::sync::Arc;
 
@@ -11,20 +11,30 @@ use wire::Data;
 
 use crate::{Error, PeerError, Result, core::Core, hooks::Source, peers::Member};
 
-/// Stores what one peer has sent. What verifies is stored even if something behind it doesn't.
+/// A block, or only its hashes, with the proof that it belongs to the feed.
+pub(crate) struct Arrival {
+    pub(crate) proof: Proof,
+    pub(crate) value: Option<Bytes>,
+}
+
+/// Stores what has arrived: from one peer, or by hand. What verifies is stored even if something behind it doesn't.
 ///
 /// # Errors
 /// [`Error::Peer`] if something doesn't verify: the connection has to end. [`Error::Disk`] if writing fails.
-pub(crate) async fn store(core: &Arc<Core>, member: &Member, arrived: Vec<Data>) -> Result<()> {
-    let peer = member.id();
+pub(crate) async fn store(
+    core: &Arc<Core>,
+    from: Option<&Member>,
+    arrived: Vec<Arrival>,
+) -> Result<()> {
+    let peer = from.map(Member::id);
     let _writer = core.writer().await?;
     let mut witness = Witness::default();
     let mut puts = Vec::with_capacity(arrived.len());
     let mut stored = Vec::with_capacity(arrived.len());
     let mut failure = None;
-    for data in arrived {
-        let (block, has_value) = (data.index, data.value.is_some());
-        match check(core, member, data, &mut witness).await {
+    for arrival in arrived {
+        let (block, has_value) = (arrival.proof.block, arrival.value.is_some());
+        match check(core, from, arrival, &mut witness).await {
             Ok(put) => {
                 puts.push(put);
                 stored.push((block, has_value));
@@ -39,9 +49,15 @@ pub(crate) async fn store(core: &Arc<Core>, member: &Member, arrived: Vec<Data>)
         let (commit, conflicts) = core.read(|feed| feed.commit_puts(puts));
         core.files().commit(commit.batch())?;
         stored.retain(|(block, _)| !conflicts.contains(block));
-        core.apply(commit, Some(peer), |replicator, now, view| {
+        core.apply(commit, peer, |replicator, now, view| {
             for &(block, has_value) in &stored {
-                replicator.handle_stored(now, peer, block, has_value, view);
+                match peer {
+                    Some(peer) => replicator.handle_stored(now, peer, block, has_value, view),
+                    None => {
+                        let blocks = block..block + u64::from(has_value);
+                        replicator.handle_appended(now, blocks, view);
+                    }
+                }
             }
         });
         if let Some(&block) = conflicts.first() {
@@ -51,18 +67,26 @@ pub(crate) async fn store(core: &Arc<Core>, member: &Member, arrived: Vec<Data>)
     match failure {
         None => Ok(()),
         Some((block, error)) => {
-            core.replicate(|replicator, now, view| {
-                replicator.handle_refused(now, peer, block, view)
-            });
+            if let Some(peer) = peer {
+                core.replicate(|replicator, now, view| {
+                    replicator.handle_refused(now, peer, block, view)
+                });
+            }
             Err(error)
         }
     }
 }
 
 /// From what arrived to what may be committed, without changing anything.
-async fn check(core: &Core, member: &Member, data: Data, witness: &mut Witness) -> Result<Put> {
-    let refuse = refuse(data.index);
-    let (block, (proof, value)) = (data.index, parse(data));
+async fn check(
+    core: &Core,
+    from: Option<&Member>,
+    arrival: Arrival,
+    witness: &mut Witness,
+) -> Result<Put> {
+    let Arrival { proof, value } = arrival;
+    let block = proof.block;
+    let refuse = refuse(block);
     let written = value.clone();
     let plan = core
         .read(|feed| feed.plan_put(proof, value))
@@ -78,8 +102,10 @@ async fn check(core: &Core, member: &Member, data: Data, witness: &mut Witness) 
     };
     let put = check.accept(verified.as_ref()).map_err(&refuse)?;
     if let (Some(hook), Some(bytes)) = (&core.hooks().on_write, written) {
-        let remote_public_key = member.remote_public_key();
-        let allowed = hook(block, bytes, Source::Peer { remote_public_key }).await;
+        let source = from.map_or(Source::Local, |member| Source::Peer {
+            remote_public_key: member.remote_public_key(),
+        });
+        let allowed = hook(block, bytes, source).await;
         allowed.map_err(|reason| Error::Refused(reason.into()))?;
     }
     Ok(put)
@@ -93,18 +119,22 @@ fn refuse(block: u64) -> impl Fn(PutError) -> Error {
     }
 }
 
-fn parse(data: Data) -> (Proof, Option<Bytes>) {
-    let node = |node: &wire::Node| Node {
-        index: Index::new(node.index),
-        size: node.size,
-        hash: Hash::new(node.hash),
-    };
-    let proof = Proof {
-        block: data.index,
-        nodes: data.nodes.iter().map(node).collect(),
-        signature: data.signature.map(Signature::new),
-    };
-    (proof, data.value)
+impl From<Data> for Arrival {
+    fn from(data: Data) -> Self {
+        let node = |node: &wire::Node| Node {
+            index: Index::new(node.index),
+            size: node.size,
+            hash: Hash::new(node.hash),
+        };
+        Arrival {
+            proof: Proof {
+                block: data.index,
+                nodes: data.nodes.iter().map(node).collect(),
+                signature: data.signature.map(Signature::new),
+            },
+            value: data.value,
+        }
+    }
 }
 
 /// The last signature that was found good: blocks that arrive together mostly carry the same one.

@@ -1,5 +1,12 @@
 //! The facade, through its public face: local feeds, pairs of peers over pipes in memory, and peers that lie.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that fails panics"
+)]
+
+mod copying;
 mod duplex;
 mod encodings;
 mod hooks;
