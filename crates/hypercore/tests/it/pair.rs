@@ -232,7 +232,7 @@ fn a_peer_with_another_key_is_refused_by_its_capability_or_ignored() {
         assert!(
             !left
                 .await
-                .is_ok_and(|session| session.finished && stranger.len() > 0)
+                .is_ok_and(|session| session.finished && !stranger.is_empty())
         );
         assert!(right.await.is_ok());
         assert_eq!(stranger.len(), 0);
