@@ -311,7 +311,8 @@ fn vectors_that_were_truncated_grow_again() {
     assert_eq!(log.has(), Vec::from_iter(0..38));
     drop(log);
     let log = Log::open(files, OpenOptions::default()).unwrap();
-    assert_eq!((log.length(), log.feed.byte_length()), (38, 517));
+    let byte_length = int(&one["byteLength"]) + 3;
+    assert_eq!((log.length(), log.feed.byte_length()), (38, byte_length));
     assert_eq!(log.has(), Vec::from_iter(0..38));
     assert_eq!(log.get(37).unwrap(), "new");
 }

@@ -17,6 +17,12 @@ const VERSIONS: [(&str, Dialect); 2] = [
     ("sessions-v9.json", Dialect::V9),
 ];
 
+/// A request that wasn't answered yet.
+enum Waiting {
+    Block((Proof, Option<Bytes>)),
+    Seek(ProofRequest),
+}
+
 /// What matters here of what was said.
 #[derive(Debug)]
 enum Said {
@@ -56,7 +62,7 @@ fn vectors_of_sessions_leave_a_reader_as_they_left_theirs() {
             );
         }
     }
-    assert!(stored > 150, "{stored}");
+    assert!(stored > 100, "{stored}");
 }
 
 #[test]
@@ -72,26 +78,37 @@ fn vectors_of_sessions_are_answered_with_the_same_proofs() {
         };
         let mut writer = Log::open(MemoryFiles::default(), options).unwrap();
         let mut remote = RemoteTree::new();
-        let mut waiting: Vec<(ProofRequest, u64)> = vec![];
+        let mut waiting: Vec<Waiting> = vec![];
         for (by, said) in both(&session) {
             match said {
                 // The writer says what it has as soon as it has it.
                 Said::Have { end } if by == "writer" && end > writer.length() => {
                     writer.append((writer.length()..end).map(|at| block(&session, at)));
                 }
-                Said::Request { request, bytes } => waiting.push((request, bytes)),
+                // JavaScript plans its answers in this order, and sends first those for which it has less to read.
+                Said::Request { request, bytes: 0 } => {
+                    let answer = writer.answer(&request, &mut remote).unwrap();
+                    waiting.push(Waiting::Block(answer));
+                }
+                Said::Request { request, .. } => waiting.push(Waiting::Seek(request)),
                 Said::Data { proof, value } => {
-                    let own = |(request, _): &(ProofRequest, u64)| request.block == proof.block;
-                    let seek = |(_, bytes): &(ProofRequest, u64)| *bytes > 0;
+                    let own = |one: &Waiting| matches!(one, Waiting::Block((own, _)) if own.block == proof.block);
+                    let seek = |one: &Waiting| matches!(one, Waiting::Seek(_));
                     let at = waiting.iter().position(own);
                     let at = at.or_else(|| waiting.iter().position(seek)).unwrap();
-                    let (mut request, bytes) = waiting.remove(at);
-                    if bytes > 0 {
-                        // A seek is answered for the block that was found, of which its digest says nothing.
-                        request.block = proof.block;
-                        request.digest = 0;
-                    }
-                    let answer = writer.answer(&request, &mut remote).unwrap();
+                    let answer = match waiting.remove(at) {
+                        Waiting::Block(answer) => answer,
+                        // It is answered for the block that was found, of which its digest says nothing.
+                        Waiting::Seek(request) => {
+                            let (block, digest) = (proof.block, 0);
+                            let request = ProofRequest {
+                                block,
+                                digest,
+                                ..request
+                            };
+                            writer.answer(&request, &mut remote).unwrap()
+                        }
+                    };
                     assert_eq!(answer, (proof, value), "{name}");
                     answered += 1;
                 }
@@ -99,7 +116,7 @@ fn vectors_of_sessions_are_answered_with_the_same_proofs() {
             }
         }
     }
-    assert!(answered > 150, "{answered}");
+    assert!(answered > 100, "{answered}");
 }
 
 fn sessions() -> Vec<(Value, Dialect)> {

@@ -267,7 +267,13 @@ impl Writer {
         match message {
             Message::Data(data) => {
                 let block = data.index;
-                let request = self.pending.remove(&block).expect("it was asked for");
+                // A seek is answered with the block that was found.
+                let seek = || self.pending.iter().find(|(_, seek)| seek.bytes() > 0);
+                let asked = match self.pending.contains_key(&block) {
+                    true => block,
+                    false => *seek().expect("it was asked for").0,
+                };
+                let request = self.pending.remove(&asked).expect("it was asked for");
                 let found = request.bytes() > 0;
                 self.replicator.handle_served(PEER, &request, found);
             }
