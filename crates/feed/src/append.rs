@@ -1,7 +1,7 @@
 //! Appending: hashes and roots on a copy, a signature, and a batch in crash order.
 
 use alloc::{vec, vec::Vec};
-use core::ops::Range;
+use core::{fmt, ops::Range};
 
 use bitfield::Changes;
 use bytes::Bytes;
@@ -20,7 +20,6 @@ use crate::{
 pub const MAX_BLOCK: usize = 8 * 1024 * 1024 - 16 * 1024;
 
 /// Blocks that are hashed and wait for a signature.
-#[derive(Debug)]
 #[must_use = "nothing is appended until the commit is written and applied"]
 pub struct AppendPlan {
     key: PublicKey,
@@ -130,6 +129,16 @@ impl AppendPlan {
             live: true,
             events,
         }
+    }
+}
+
+impl fmt::Debug for AppendPlan {
+    // Without the blocks.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppendPlan")
+            .field("range", &self.range())
+            .field("signable", &self.signable)
+            .finish_non_exhaustive()
     }
 }
 

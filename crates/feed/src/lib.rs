@@ -10,6 +10,7 @@
 extern crate alloc;
 
 mod append;
+mod create;
 mod error;
 mod feed;
 mod get;

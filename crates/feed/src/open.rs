@@ -17,6 +17,7 @@ use storage::{Batch, File, Read};
 
 use crate::{
     Damage, Error, Feed, OpenOptions,
+    create::{creation, write_header, write_secret},
     header::{HEADER, Header},
     layout::{NodeReads, signature_read},
     outdated::Remains,
@@ -331,35 +332,10 @@ impl Opening {
         }
     }
 
-    /// A new feed. It exists when its key is there, so that comes last.
+    /// A new feed.
     fn create(self, key: PublicKey, overwrite: bool) -> Step {
-        let mut batch = Batch::new();
-        if overwrite {
-            // Without its bitfield the old feed is empty; only then may the rest go.
-            for file in [File::Bitfield, File::Key, File::SecretKey] {
-                batch.truncate(file, 0);
-            }
-            batch.barrier();
-            for file in [File::Signatures, File::Tree, File::Data] {
-                batch.truncate(file, 0);
-            }
-            batch.barrier();
-        }
-        if let Some(pair) = &self.pair
-            && self.options.store_secret_key
-        {
-            write_secret(&mut batch, pair);
-        }
-        write_header(&mut batch, File::Tree, Header::Tree);
-        write_header(&mut batch, File::Signatures, Header::Signatures);
-        write_header(
-            &mut batch,
-            File::Bitfield,
-            Header::Bitfield(PageSize::Current),
-        );
-        batch.barrier();
-        batch.write(File::Key, 0, Bytes::copy_from_slice(key.as_bytes()));
-        batch.barrier();
+        let secret = self.pair.as_ref().filter(|_| self.options.store_secret_key);
+        let batch = creation(&key, secret, overwrite);
         let feed = Box::new(Feed {
             key,
             pair: self.pair.clone(),
@@ -427,13 +403,4 @@ fn first(replies: &[Bytes]) -> &[u8] {
 
 fn head(file: &Bytes) -> &[u8] {
     file.get(..HEADER as usize).unwrap_or_default()
-}
-
-fn write_header(batch: &mut Batch, file: File, header: Header) {
-    batch.write(file, 0, Bytes::copy_from_slice(&header.to_bytes()));
-}
-
-fn write_secret(batch: &mut Batch, pair: &KeyPair) {
-    let bytes = pair.secret().to_bytes();
-    batch.write(File::SecretKey, 0, Bytes::copy_from_slice(&bytes[..]));
 }

@@ -4,6 +4,7 @@ use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
+use core::fmt;
 
 use bytes::Bytes;
 use crypto::{PublicKey, Signable, Signature, SignatureError, Verified, leaf_hash};
@@ -19,7 +20,6 @@ use crate::{
 };
 
 /// Something from a peer that is to be checked.
-#[derive(Debug)]
 #[must_use]
 pub struct PutPlan {
     key: PublicKey,
@@ -91,6 +91,7 @@ impl PutPlan {
             .collect();
         Ok(PutCheck {
             key: self.key,
+            block: self.block,
             checked: self.check.finish(&stored, leaf)?,
             value: self.value,
             before,
@@ -99,10 +100,10 @@ impl PutPlan {
 }
 
 /// Something whose hashes fit.
-#[derive(Debug)]
 #[must_use]
 pub struct PutCheck {
     key: PublicKey,
+    block: u64,
     checked: Checked,
     value: Option<Bytes>,
     /// The stored ones of the roots before the block.
@@ -149,13 +150,31 @@ impl PutCheck {
 }
 
 /// Something that was verified and isn't stored yet.
-#[derive(Debug)]
 #[must_use = "nothing is stored until the commit is written and applied"]
 pub struct Put {
     accepted: Accepted,
     value: Option<Bytes>,
     offset: u64,
 }
+
+/// Shows what it is about, and of the block only how long it is.
+macro_rules! debug {
+    ($name:ident, $block:expr) => {
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let block: fn(&Self) -> u64 = $block;
+                f.debug_struct(stringify!($name))
+                    .field("block", &block(self))
+                    .field("len", &self.value.as_ref().map(Bytes::len))
+                    .finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+debug!(PutPlan, |plan| plan.block);
+debug!(PutCheck, |check| check.block);
+debug!(Put, |put| put.accepted.block());
 
 /// Everything that goes into one commit.
 struct Merged<'a> {

@@ -476,3 +476,28 @@ fn secrets_are_not_shown() {
     let shown = format!("{options:?} {:?}", Opening::new(options.clone()));
     assert!(!shown.contains("171") && !shown.to_lowercase().contains("abab"));
 }
+
+#[test]
+fn blocks_are_not_shown() {
+    let author = Log::author(29, 3);
+    let secret = || Bytes::from_static(b"a secret");
+    let plan = author.feed.plan_append(vec![secret()]).unwrap();
+    let mut shown = format!("{plan:?}");
+    let commit = plan.sign(&author.feed).unwrap();
+    shown += &format!("{commit:?}");
+    let mut author = author;
+    author.commit(commit);
+    let (reader, _) = Log::reader(author.feed.key());
+    let plan = reader.feed.plan_put(author.prove(3, false), Some(secret()));
+    shown += &format!("{:?}", plan.unwrap());
+    let check = reader
+        .check(author.prove(3, false), Some(secret()))
+        .unwrap();
+    shown += &format!("{check:?}");
+    let put = reader
+        .accept(author.prove(3, false), Some(secret()))
+        .unwrap();
+    shown += &format!("{put:?}");
+    assert!(!shown.contains("secret\""), "{shown}");
+    assert_eq!(shown.matches("len: Some(8)").count(), 3);
+}
