@@ -1,5 +1,7 @@
 //! The facade's hot paths in memory: append, get, and a whole clone over a pipe.
 
+#![allow(clippy::unwrap_used, missing_docs)]
+
 use std::hint::black_box;
 
 use async_std::task;
