@@ -192,6 +192,26 @@ fn an_end_within_a_message_is_an_error() {
 }
 
 #[test]
+fn nothing_is_said_after_an_error() {
+    let mut a = connection(plain(Role::Initiator));
+    let channel = a.open(&feed(1)).unwrap();
+    let input = [frame(1, &open(1)), frame(2, &open(2)), vec![1, 0x10]].concat();
+    a.handle_bytes(SECOND, &input).unwrap();
+    let (said, error) = events(&mut a);
+    assert_eq!(said.len(), 2);
+    assert!(matches!(error, Some(Error::Frame(_))));
+
+    assert_eq!(a.send(channel, &status(true)), Ok(()), "dropped");
+    a.close(channel);
+    a.refuse(name(2));
+    assert_eq!(a.open(&feed(3)), Err(Error::Ended));
+    assert_eq!(a.queued(), 0);
+    assert_eq!(a.poll_transmit(SECOND), None);
+    a.handle_end(SECOND);
+    assert_eq!(events(&mut a), (vec![], None));
+}
+
+#[test]
 fn a_link_that_is_cut_at_any_byte_ends_both_sides() {
     let mut rng = Rng::new(seed(8));
     for cut in 0..400 {
