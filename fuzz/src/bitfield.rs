@@ -76,6 +76,8 @@ pub fn bitfield_model(data: &[u8]) {
         let set = blocks[start as usize..range.end as usize].iter();
         let set = set.filter(|bit| **bit).count() as u64;
         assert_eq!(bitfield.count_blocks(range.clone()), set);
+        let last = range.clone().rev().find(|block| blocks[*block as usize]);
+        assert_eq!(bitfield.last_block(range.clone()), last);
         assert_eq!(bitfield.has_blocks(range.clone()), set == range.end - start);
     }
     assert!(written == file(&bitfield));

@@ -111,13 +111,18 @@ impl Bitfield {
 
     /// One past the last block that is stored; 0 if none is.
     pub fn blocks_end(&self) -> u64 {
-        let last = self.pages.iter().rev().find_map(|(number, page)| {
-            // By bytes: `last_one` of bitvec 1.1 overflows on zeros.
-            let byte = page.data.iter().rposition(|byte| *byte != 0)?;
-            let bits = 8 - page.data.get(byte)?.trailing_zeros() as u64;
-            Some(number * BLOCKS_PER_PAGE + 8 * byte as u64 + bits)
-        });
-        last.unwrap_or(0)
+        self.last_block(0..u64::MAX).map_or(0, |last| last + 1)
+    }
+
+    /// The last stored block of a range.
+    pub fn last_block(&self, blocks: Range<u64>) -> Option<u64> {
+        self.pages_of(&blocks).rev().find_map(|(number, page)| {
+            if page.count == 0 {
+                return None;
+            }
+            let bit = page.last_block(within(number, &blocks))?;
+            Some(number * BLOCKS_PER_PAGE + bit as u64)
+        })
     }
 
     /// The first stored block at or after `from`.
@@ -204,7 +209,7 @@ impl Bitfield {
     }
 
     /// The pages that are there and have blocks of a range.
-    fn pages_of(&self, blocks: &Range<u64>) -> impl Iterator<Item = (u64, &Page)> {
+    fn pages_of(&self, blocks: &Range<u64>) -> impl DoubleEndedIterator<Item = (u64, &Page)> {
         let first = blocks.start / BLOCKS_PER_PAGE;
         let end = blocks.end.div_ceil(BLOCKS_PER_PAGE).max(first);
         self.pages

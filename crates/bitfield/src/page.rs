@@ -139,6 +139,25 @@ impl Page {
         changed
     }
 
+    /// The last block of a part that is set. By bytes: `last_one` of bitvec 1.1 overflows on zeros.
+    pub(crate) fn last_block(&self, part: Range<usize>) -> Option<usize> {
+        if part.is_empty() {
+            return None;
+        }
+        let last = part.end - 1;
+        (part.start / 8..=last / 8).rev().find_map(|at| {
+            let mut byte = *self.data.get(at)?;
+            if at == last / 8 {
+                byte &= 0xff << (7 - last % 8);
+            }
+            if at == part.start / 8 {
+                byte &= 0xff >> (part.start % 8);
+            }
+            let zeros = byte.trailing_zeros() as usize;
+            (byte != 0).then(|| 8 * at + 7 - zeros)
+        })
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.count == BLOCKS_PER_PAGE
     }
@@ -152,4 +171,25 @@ fn fill(to: &mut [u8], from: &[u8]) {
         .zip(from)
         .for_each(|(to, from)| *to = *from);
     rest.fill(0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_block_of_a_part_is_found_within_it() {
+        let mut page = Page::EMPTY;
+        for block in [0, 3, 8, 21, 8191] {
+            page.set_blocks(block..block + 1, true);
+        }
+        for start in 0..40 {
+            for end in 0..40 {
+                let last = (start..end).rev().find(|at| page.blocks()[*at]);
+                assert_eq!(page.last_block(start..end), last, "{start}..{end}");
+            }
+        }
+        assert_eq!(page.last_block(22..8191), None);
+        assert_eq!(page.last_block(22..8192), Some(8191));
+    }
 }

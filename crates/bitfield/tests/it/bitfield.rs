@@ -154,6 +154,10 @@ proptest! {
             prop_assert_eq!(bitfield.next_missing(from), missing);
             let end = from + 9000;
             prop_assert_eq!(bitfield.count_blocks(from..end), blocks.range(from..end).count() as u64);
+            for range in [0..from, from..from + 1, from..from + 5, from + 3..from + 9000, from..u64::MAX] {
+                let last = blocks.range(range.clone()).next_back().copied();
+                prop_assert_eq!(bitfield.last_block(range), last);
+            }
             let runs: Vec<u64> = bitfield.block_runs(from..end).flatten().collect();
             let expected: Vec<u64> = blocks.range(from..end).copied().collect();
             prop_assert_eq!(runs, expected);
