@@ -11,7 +11,7 @@ use merkle::{Growth, Node, Roots};
 use storage::{Batch, File};
 
 use crate::{
-    Commit, Error, Event, Feed,
+    Commit, Error, Event, Feed, Kind,
     layout::{node_offset, signature_offset},
     pages::write_pages,
 };
@@ -23,6 +23,8 @@ pub const MAX_BLOCK: usize = 8 * 1024 * 1024 - 16 * 1024;
 #[must_use = "nothing is appended until the commit is written and applied"]
 pub struct AppendPlan {
     key: PublicKey,
+    kind: Kind,
+    external: bool,
     old: Roots,
     growth: Growth,
     blocks: Vec<Bytes>,
@@ -34,10 +36,11 @@ impl Feed {
     /// Whether blocks could be appended, as far as that depends on them alone.
     ///
     /// # Errors
-    /// [`Error::NotWritable`] if the feed is static, [`Error::BlockTooLarge`].
+    /// [`Error::ReadOnly`], [`Error::Finalized`], [`Error::BlockTooLarge`].
     pub fn check_append(&self, blocks: &[Bytes]) -> Result<(), Error> {
-        if !self.live {
-            return Err(Error::NotWritable);
+        self.check_changes()?;
+        if self.kind == Kind::Static {
+            return Err(Error::Finalized);
         }
         match blocks.iter().find(|block| block.len() > MAX_BLOCK) {
             Some(block) => Err(Error::BlockTooLarge {
@@ -51,7 +54,7 @@ impl Feed {
     /// Plans to append blocks. One signature will cover them all; the key that makes it need not be here.
     ///
     /// # Errors
-    /// [`Error::NotWritable`] if the feed is static, [`Error::BlockTooLarge`], [`Error::TooLong`].
+    /// [`Error::ReadOnly`], [`Error::Finalized`], [`Error::BlockTooLarge`], [`Error::TooLong`].
     pub fn plan_append(&self, blocks: Vec<Bytes>) -> Result<AppendPlan, Error> {
         self.check_append(&blocks)?;
         let growth = self.roots.append(&blocks)?;
@@ -62,6 +65,8 @@ impl Feed {
         draft.set_blocks(self.length()..growth.roots.length(), true);
         Ok(AppendPlan {
             key: self.key,
+            kind: self.kind,
+            external: self.external,
             old: self.roots.clone(),
             signable: growth.roots.signable(),
             changes: draft.finish(),
@@ -82,40 +87,51 @@ impl AppendPlan {
         &self.signable
     }
 
-    /// Signs with the feed's own key.
+    /// Signs with the feed's own key. A static feed needs no signature and gets none.
     ///
     /// # Errors
-    /// [`Error::NotWritable`] if the feed has none.
+    /// [`Error::NotWritable`] if a feed that needs one has no key here.
     pub fn sign(self, feed: &Feed) -> Result<Commit, Error> {
+        if self.kind == Kind::Unfinished {
+            return Ok(self.commit(None));
+        }
         let pair = feed.pair.as_ref().ok_or(Error::NotWritable)?;
         if pair.public() != self.key {
             return Err(Error::KeyPairMismatch);
         }
         let signature = pair.sign(&self.signable, feed.dialect);
-        Ok(self.commit(signature))
+        Ok(self.commit(Some(signature)))
     }
 
     /// Takes a signature that was made elsewhere, for example by a key that never leaves its device.
     ///
     /// # Errors
-    /// [`Error::Signature`] if it isn't the author's: nobody would accept the blocks.
+    /// [`Error::Signature`] if it isn't the author's: nobody would accept the blocks. [`Error::NoSignatures`] if the feed is
+    /// static.
     pub fn with_signature(self, signature: Signature) -> Result<Commit, Error> {
+        if self.kind == Kind::Unfinished {
+            return Err(Error::NoSignatures);
+        }
         self.key.verify(&self.signable, &signature)?;
-        Ok(self.commit(signature))
+        Ok(self.commit(Some(signature)))
     }
 
-    fn commit(self, signature: Signature) -> Commit {
+    fn commit(self, signature: Option<Signature>) -> Commit {
         let range = self.range();
         let mut batch = Batch::new();
         let mut events = Vec::new();
         if !range.is_empty() {
-            batch.write_parts(File::Data, self.old.byte_length(), self.blocks);
+            if !self.external {
+                batch.write_parts(File::Data, self.old.byte_length(), self.blocks);
+            }
             write_nodes(&mut batch, &range, &self.growth.nodes);
-            batch.write(
-                File::Signatures,
-                signature_offset(range.end),
-                Bytes::copy_from_slice(signature.as_bytes()),
-            );
+            if let Some(signature) = signature {
+                batch.write(
+                    File::Signatures,
+                    signature_offset(range.end),
+                    Bytes::copy_from_slice(signature.as_bytes()),
+                );
+            }
             write_pages(&mut batch, &self.changes);
             events.push(Event::Append {
                 length: range.end,
@@ -126,7 +142,7 @@ impl AppendPlan {
             batch,
             changes: self.changes,
             roots: self.growth.roots,
-            live: true,
+            kind: self.kind,
             events,
         }
     }

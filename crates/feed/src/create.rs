@@ -7,8 +7,13 @@ use storage::{Batch, File};
 
 use crate::header::Header;
 
-/// Makes a feed, with or without its secret key, and before that takes away what was there if that is to be overwritten.
-pub(crate) fn creation(key: &PublicKey, secret: Option<&KeyPair>, overwrite: bool) -> Batch {
+/// Makes a feed, with or without its secret key, and before that takes away what was there if that is to be overwritten. A
+/// static feed that isn't finalized has no key.
+pub(crate) fn creation(
+    key: Option<&PublicKey>,
+    secret: Option<&KeyPair>,
+    overwrite: bool,
+) -> Batch {
     let mut batch = Batch::new();
     if overwrite {
         // Without its bitfield the old feed is empty; only then may the rest go.
@@ -29,8 +34,10 @@ pub(crate) fn creation(key: &PublicKey, secret: Option<&KeyPair>, overwrite: boo
     let bitfield = Header::Bitfield(PageSize::Current);
     write_header(&mut batch, File::Bitfield, bitfield);
     batch.barrier();
-    batch.write(File::Key, 0, Bytes::copy_from_slice(key.as_bytes()));
-    batch.barrier();
+    if let Some(key) = key {
+        batch.write(File::Key, 0, Bytes::copy_from_slice(key.as_bytes()));
+        batch.barrier();
+    }
     batch
 }
 

@@ -39,9 +39,21 @@ pub enum Error {
         /// The longest length allowed.
         max: u64,
     },
-    /// The secret key isn't here, or the feed is static.
+    /// The secret key isn't here.
     #[error("the feed is not writable")]
     NotWritable,
+    /// The feed was opened only to be read.
+    #[error("the feed was opened only to be read")]
+    ReadOnly,
+    /// The feed is static and finalized: with another block it would be another feed.
+    #[error("a static feed that is finalized can't grow")]
+    Finalized,
+    /// The feed is static and not finalized, so it has no key by which others could check anything.
+    #[error("the static feed is not finalized yet")]
+    Unfinished,
+    /// The feed is static, so nothing in it is signed.
+    #[error("a static feed has no signatures")]
+    NoSignatures,
     /// A block doesn't fit in a message with its proof.
     #[error("a block of {len} bytes, {max} are allowed")]
     BlockTooLarge {
@@ -61,6 +73,14 @@ pub enum Error {
         /// The length of the feed.
         length: u64,
     },
+    /// The feed has fewer bytes.
+    #[error("no byte {byte}, the feed has {byte_length}")]
+    BeyondEnd {
+        /// The byte.
+        byte: u64,
+        /// The length of the feed in bytes.
+        byte_length: u64,
+    },
     /// The block isn't stored.
     #[error("block {block} is not stored")]
     NotStored {
@@ -72,6 +92,12 @@ pub enum Error {
     NoProof {
         /// The block.
         block: u64,
+    },
+    /// Not all of the roots that the feed had at a length are stored.
+    #[error("the roots of length {length} are not stored")]
+    MissingRoots {
+        /// The length.
+        length: u64,
     },
     /// A signature that was made elsewhere isn't that of this feed.
     #[error(transparent)]
@@ -91,6 +117,9 @@ pub enum Damage {
     /// A node that must be there is blank.
     #[error("a node is missing")]
     MissingNode,
+    /// A node doesn't match those below it.
+    #[error("a node doesn't match those below it")]
+    WrongNode,
     /// Sizes add up to more than a feed can have.
     #[error("its sizes are too large")]
     Size,

@@ -9,6 +9,8 @@ use crypto::{Dialect, DiscoveryKey, KeyPair, PublicKey};
 use merkle::Roots;
 use storage::Batch;
 
+use crate::Error;
+
 /// The log of one feed: its key, its roots, and which blocks and hashes are stored.
 ///
 /// It does no I/O. What it wants to read and to write comes out of it as lists, in five beats:
@@ -47,15 +49,28 @@ pub struct Feed {
     pub(crate) key: PublicKey,
     pub(crate) pair: Option<KeyPair>,
     pub(crate) dialect: Dialect,
-    /// Whether there are signatures. A feed without blocks may turn out either way.
-    pub(crate) live: bool,
+    pub(crate) kind: Kind,
     pub(crate) roots: Roots,
     pub(crate) bitfield: Bitfield,
     pub(crate) max_length: u64,
+    pub(crate) external: bool,
+    pub(crate) read_only: bool,
+}
+
+/// What vouches for the blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Signatures. A copy without blocks counts as such, and may turn out to be static.
+    Live,
+    /// The key, which is the tree hash.
+    Static,
+    /// Nothing yet: a static feed that is being written.
+    Unfinished,
 }
 
 impl Feed {
-    /// The public key.
+    /// The public key. That of a static feed which isn't finalized changes with every append: it is what the key would be
+    /// if the feed ended here.
     pub fn key(&self) -> PublicKey {
         self.key
     }
@@ -92,12 +107,26 @@ impl Feed {
 
     /// Whether it can be appended to.
     pub fn is_writable(&self) -> bool {
-        self.pair.is_some() && self.live
+        match self.kind {
+            Kind::Live => self.pair.is_some(),
+            Kind::Static => false,
+            Kind::Unfinished => !self.read_only,
+        }
     }
 
     /// Whether it has signatures. A static feed has none: its key is its tree hash.
     pub fn is_live(&self) -> bool {
-        self.live
+        self.kind == Kind::Live
+    }
+
+    /// Whether its key stays as it is. Only a static feed that isn't finalized has yet to get one.
+    pub fn is_finalized(&self) -> bool {
+        self.kind != Kind::Unfinished
+    }
+
+    /// Whether it was opened only to be read.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// The form of new signatures.
@@ -108,11 +137,35 @@ impl Feed {
     /// Makes known what was committed, and tells what has happened. The commit must have been planned on what the feed is
     /// now: between a plan and its `apply` nothing else may be applied.
     pub fn apply(&mut self, commit: Commit) -> Vec<Event> {
+        if commit.kind == Kind::Unfinished {
+            self.key = static_key(&commit.roots);
+        }
         self.roots = commit.roots;
-        self.live = commit.live;
+        self.kind = commit.kind;
         self.bitfield.apply(commit.changes);
         commit.events
     }
+
+    pub(crate) fn check_block(&self, block: u64) -> Result<(), Error> {
+        let length = self.length();
+        match block < length {
+            true => Ok(()),
+            false => Err(Error::OutOfRange { block, length }),
+        }
+    }
+
+    /// Whether anything may be changed at all.
+    pub(crate) fn check_changes(&self) -> Result<(), Error> {
+        match self.read_only {
+            true => Err(Error::ReadOnly),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The key of a static feed with these roots.
+pub(crate) fn static_key(roots: &Roots) -> PublicKey {
+    PublicKey::new(roots.tree_hash().to_bytes())
 }
 
 impl fmt::Debug for Feed {
@@ -132,7 +185,7 @@ pub struct Commit {
     pub(crate) batch: Batch,
     pub(crate) changes: Changes,
     pub(crate) roots: Roots,
-    pub(crate) live: bool,
+    pub(crate) kind: Kind,
     pub(crate) events: Vec<Event>,
 }
 
@@ -165,5 +218,15 @@ pub enum Event {
         block: u64,
         /// Its size.
         len: usize,
+    },
+    /// Blocks are no longer stored.
+    Clear {
+        /// The blocks; some of them may not have been stored before.
+        blocks: Range<u64>,
+    },
+    /// A static feed is complete and has got its key.
+    Finalized {
+        /// The key.
+        key: PublicKey,
     },
 }

@@ -22,12 +22,7 @@ impl Feed {
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotStored`].
     pub fn plan_get(&self, block: u64) -> Result<GetPlan, Error> {
-        if block >= self.length() {
-            return Err(Error::OutOfRange {
-                block,
-                length: self.length(),
-            });
-        }
+        self.check_block(block)?;
         if !self.bitfield.has_block(block) {
             return Err(Error::NotStored { block });
         }

@@ -75,7 +75,8 @@ impl NodeReads {
         let mut nodes = self.known.clone();
         let mut replies = replies.iter();
         for index in &self.indices {
-            nodes.push(parse_node(*index, replies.next())?);
+            let reply = replies.next().map(|reply| &reply[..]);
+            nodes.push(parse_node(*index, reply)?);
         }
         nodes.sort_unstable_by_key(|node| node.index);
         Ok(Nodes(nodes))
@@ -106,8 +107,8 @@ impl Nodes {
     }
 }
 
-fn parse_node(index: Index, reply: Option<&Bytes>) -> Result<Node, Error> {
-    let bytes = reply.map(|reply| <&[u8; Node::LEN]>::try_from(&reply[..]));
+pub(crate) fn parse_node(index: Index, reply: Option<&[u8]>) -> Result<Node, Error> {
+    let bytes = reply.map(<&[u8; Node::LEN]>::try_from);
     match bytes {
         Some(Ok(bytes)) => {
             Node::from_bytes(index, bytes).ok_or(Error::corrupt(File::Tree, Damage::MissingNode))

@@ -1,4 +1,4 @@
-//! The log of a hypercore feed as plans and commits: open, append, get, prove, put.
+//! The log of a hypercore feed as plans and commits: open, append, get, seek, prove, put, clear.
 //!
 //! Nothing here does I/O. Whatever touches storage is five beats, of which only the last changes the feed: *plan* (what must
 //! be read?), *read*, *check* (hashes, then the signature), *commit* (an ordered batch), *apply*. See [`Feed`] for an
@@ -10,9 +10,11 @@
 extern crate alloc;
 
 mod append;
+mod clear;
 mod create;
 mod error;
 mod feed;
+mod finalize;
 mod get;
 mod header;
 mod layout;
@@ -22,8 +24,12 @@ mod outdated;
 mod pages;
 mod prove;
 mod put;
+mod range;
+mod seek;
+mod signature;
 
 pub use append::{AppendPlan, MAX_BLOCK};
+pub use clear::ClearPlan;
 pub use error::{Damage, Error, PutError};
 pub use feed::{Commit, Event, Feed};
 pub use get::{BlockRead, GetPlan};
@@ -32,6 +38,11 @@ pub use open::{Opening, Step};
 pub use options::{MAX_LENGTH, OpenOptions};
 pub use prove::ProofPlan;
 pub use put::{Put, PutCheck, PutPlan};
+pub use range::{MAX_RANGE, MAX_RANGE_BYTES, RangePlan, RangeRead};
+pub use seek::{SeekStep, Seeking};
+pub use signature::{InfoPlan, RootsPlan, SignatureSearch, SignatureStep};
+
+use feed::Kind;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

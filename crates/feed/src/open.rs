@@ -16,8 +16,9 @@ use merkle::{Roots, blocks};
 use storage::{Batch, File, Read};
 
 use crate::{
-    Damage, Error, Feed, OpenOptions,
+    Damage, Error, Feed, Kind, OpenOptions,
     create::{creation, write_header, write_secret},
+    feed::static_key,
     header::{HEADER, Header},
     layout::{NodeReads, signature_read},
     outdated::Remains,
@@ -94,7 +95,7 @@ impl Opening {
         }
     }
 
-    /// The public key, as soon as it is known, for storage that depends on it.
+    /// The public key, as soon as it is known, for storage that depends on it. A static feed that isn't finalized has none.
     pub fn key(&self) -> Option<PublicKey> {
         self.key
     }
@@ -103,7 +104,7 @@ impl Opening {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::KeyMismatch`], [`Error::KeyPairMismatch`], [`Error::KeyFileMissing`],
-    /// [`Error::Corrupt`], [`Error::BeyondLimit`]. Nothing was written then.
+    /// [`Error::Corrupt`], [`Error::BeyondLimit`], [`Error::NotWritable`], [`Error::ReadOnly`]. Nothing was written then.
     pub fn step(mut self, replies: Vec<Bytes>) -> Result<Step, Error> {
         match core::mem::replace(&mut self.stage, Stage::Start) {
             Stage::Start => Ok(self.read(
@@ -120,7 +121,7 @@ impl Opening {
             Stage::Roots(loading, nodes) => self.found_roots(loading, &nodes, &replies),
             Stage::Outdated(feed, repairs, remains) => {
                 remains.check(&feed.key, &replies)?;
-                Ok(self.finish(feed, repairs))
+                self.finish(feed, repairs)
             }
             Stage::Written(feed) => Ok(Step::Done(feed)),
         }
@@ -141,27 +142,40 @@ impl Opening {
         {
             return Err(Error::KeyPairMismatch);
         }
-        let given = self.given();
-        if !self.options.overwrite && !stored.is_empty() {
+        let (given, read_only) = (self.given(), self.options.read_only);
+        let mut overwrite = self.options.overwrite;
+        if overwrite && read_only {
+            return Err(Error::ReadOnly);
+        }
+        if !overwrite && !stored.is_empty() {
             let stored = parse_key(stored)?;
-            if let Some(given) = given.filter(|given| *given != stored) {
-                return Err(Error::KeyMismatch { stored, given });
-            }
-            self.key = Some(stored);
-        } else {
-            if !self.options.create {
-                return Err(Error::NotFound);
-            }
-            let key = given.unwrap_or_else(|| {
-                let pair = KeyPair::from_seed(self.options.seed);
-                self.pair.insert(pair).public()
-            });
-            self.key = Some(key);
-            if self.options.overwrite {
-                return Ok(self.create(key, true));
+            match given.filter(|given| *given != stored) {
+                None => {
+                    self.key = Some(stored);
+                    return Ok(self.probe());
+                }
+                Some(_) if self.options.force && !read_only => overwrite = true,
+                Some(given) => return Err(Error::KeyMismatch { stored, given }),
             }
         }
-        Ok(self.probe())
+        // A static feed that is being written has no key, so only its other files tell whether there is one.
+        let unfinished = given.is_none() && !self.options.live;
+        if !(self.may_create() || unfinished && !overwrite) {
+            return Err(Error::NotFound);
+        }
+        self.key = given;
+        if given.is_none() && !unfinished {
+            let pair = KeyPair::from_seed(self.options.seed);
+            self.key = Some(self.pair.insert(pair).public());
+        }
+        match overwrite {
+            true => self.create(true),
+            false => Ok(self.probe()),
+        }
+    }
+
+    fn may_create(&self) -> bool {
+        self.options.create && !self.options.read_only
     }
 
     /// The key that was asked for, if any.
@@ -192,15 +206,24 @@ impl Opening {
         };
         if key.is_empty() {
             let holds = |file: &Bytes| file.len() > HEADER as usize;
-            if [tree, bitfield, signatures].into_iter().any(holds) || !data.is_empty() {
-                return Err(Error::KeyFileMissing);
+            let signed = holds(signatures) || !secret.is_empty();
+            let anything = [tree, bitfield, signatures].into_iter().any(holds) || !data.is_empty();
+            match (self.key, anything) {
+                (Some(_), false) => return self.create_beside(secret),
+                // Of a static feed that is being written there is no key to be lost.
+                (None, _) if signed => return Err(Error::KeyFileMissing),
+                (None, false) if self.may_create() => return self.create(false),
+                (None, false) => return Err(Error::NotFound),
+                (Some(_), true) => return Err(Error::KeyFileMissing),
+                (None, true) => {}
             }
-            return self.create_beside(secret);
-        }
-        // Since the first look another handle may have put another feed in its place. Now the lock is held.
-        let stored = parse_key(key)?;
-        if let Some(given) = self.key.filter(|given| *given != stored) {
-            return Err(Error::KeyMismatch { stored, given });
+        } else {
+            // Since the first look another handle may have put another feed in its place. Now the lock is held.
+            let stored = parse_key(key)?;
+            if let Some(given) = self.key.filter(|given| *given != stored) {
+                return Err(Error::KeyMismatch { stored, given });
+            }
+            self.key = Some(stored);
         }
         let mut repairs = Batch::new();
         self.take_secret(secret, &mut repairs)?;
@@ -239,10 +262,7 @@ impl Opening {
             self.key = Some(stored);
             self.pair = Some(pair);
         }
-        match self.key {
-            Some(key) => Ok(self.create(key, false)),
-            None => Err(Error::NotFound),
-        }
+        self.create(false)
     }
 
     /// The secret key: a given one must fit, a stored one too.
@@ -307,69 +327,77 @@ impl Opening {
         nodes: &NodeReads,
         replies: &[Bytes],
     ) -> Result<Step, Error> {
-        let Some(key) = self.key else {
-            return Err(Error::NotFound);
-        };
         let length = blocks(&loading.bitfield);
         let roots = nodes.parse(replies)?.roots(length)?;
         let signatures = replies.last().map(|bytes| &bytes[..]).unwrap_or_default();
-        let live = length == 0 || vouched_for(&key, &roots, signatures)?;
-        let feed = Box::new(Feed {
-            key,
-            pair: self.pair.clone(),
-            dialect: self.options.dialect,
-            live,
-            roots,
-            bitfield: without_blocks_from(length, loading.bitfield),
-            max_length: self.options.max_length,
-        });
+        let kind = match &self.key {
+            None => Kind::Unfinished,
+            Some(key) if length > 0 => vouched_for(key, &roots, signatures)?,
+            Some(key) if *key == static_key(&roots) => Kind::Static,
+            Some(_) => Kind::Live,
+        };
+        let feed = self.feed(kind, roots, without_blocks_from(length, loading.bitfield));
         match Remains::find(signatures) {
             Some(remains) if length == 0 && feed.pair.is_some() => {
                 let reads = remains.reads();
                 Ok(self.read(Stage::Outdated(feed, loading.repairs, remains), reads))
             }
-            _ => Ok(self.finish(feed, loading.repairs)),
+            _ => self.finish(feed, loading.repairs),
         }
+    }
+
+    fn feed(&self, kind: Kind, roots: Roots, bitfield: Bitfield) -> Box<Feed> {
+        let options = &self.options;
+        Box::new(Feed {
+            key: self.key.unwrap_or_else(|| static_key(&roots)),
+            pair: self.pair.clone().filter(|_| !options.read_only),
+            dialect: options.dialect,
+            kind,
+            roots,
+            bitfield,
+            max_length: options.max_length,
+            external: options.external_data,
+            read_only: options.read_only,
+        })
     }
 
     /// A new feed.
-    fn create(self, key: PublicKey, overwrite: bool) -> Step {
+    fn create(self, overwrite: bool) -> Result<Step, Error> {
         let secret = self.pair.as_ref().filter(|_| self.options.store_secret_key);
-        let batch = creation(&key, secret, overwrite);
-        let feed = Box::new(Feed {
-            key,
-            pair: self.pair.clone(),
-            dialect: self.options.dialect,
-            live: true,
-            roots: Roots::new(),
-            bitfield: Bitfield::default(),
-            max_length: self.options.max_length,
-        });
+        let batch = creation(self.key.as_ref(), secret, overwrite);
+        let kind = match self.key {
+            Some(_) => Kind::Live,
+            None => Kind::Unfinished,
+        };
+        let feed = self.feed(kind, Roots::new(), Bitfield::default());
         self.finish(feed, batch)
     }
 
-    fn finish(mut self, feed: Box<Feed>, batch: Batch) -> Step {
-        if batch.is_empty() {
-            return Step::Done(feed);
+    fn finish(mut self, feed: Box<Feed>, batch: Batch) -> Result<Step, Error> {
+        if self.options.writable && !feed.is_writable() {
+            return Err(Error::NotWritable);
+        }
+        if batch.is_empty() || feed.is_read_only() {
+            return Ok(Step::Done(feed));
         }
         self.stage = Stage::Written(feed);
-        Step::Commit {
+        Ok(Step::Commit {
             opening: self,
             batch,
-        }
+        })
     }
 }
 
 /// Whether the roots are signed; a static feed has its tree hash for a key instead.
-fn vouched_for(key: &PublicKey, roots: &Roots, signature: &[u8]) -> Result<bool, Error> {
+fn vouched_for(key: &PublicKey, roots: &Roots, signature: &[u8]) -> Result<Kind, Error> {
     let signable = roots.signable();
     match parse_signature(signature) {
         Ok(signature) => match key.verify(&signable, &signature) {
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(Kind::Live),
             Err(_) => Err(Error::corrupt(File::Signatures, Damage::WrongSignature)),
         },
         Err(missing) => match Verified::matching_key(key, &signable) {
-            Ok(_) => Ok(false),
+            Ok(_) => Ok(Kind::Static),
             Err(_) => Err(missing),
         },
     }

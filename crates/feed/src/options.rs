@@ -18,6 +18,18 @@ pub struct OpenOptions {
     pub create: bool,
     /// Whether to forget what is stored.
     pub overwrite: bool,
+    /// Whether to forget what is stored if that is another feed than the one asked for.
+    pub force: bool,
+    /// Whether a new feed without a key is one with signatures. Otherwise it is static: whoever writes it gets its key by
+    /// finalizing it, and until then it is opened again with the same option.
+    pub live: bool,
+    /// Whether to refuse a feed that can't be appended to.
+    pub writable: bool,
+    /// Whether to write nothing at all, neither now nor later. Secret keys are then of no use.
+    pub read_only: bool,
+    /// Whether somebody else looks after the bytes of the blocks: appending doesn't write them, clearing doesn't delete
+    /// them. Blocks of peers are written.
+    pub external_data: bool,
     /// Whether to write the secret key of a new feed.
     pub store_secret_key: bool,
     /// The form of new signatures.
@@ -36,6 +48,11 @@ impl Default for OpenOptions {
             secret_key: None,
             create: true,
             overwrite: false,
+            force: false,
+            live: true,
+            writable: false,
+            read_only: false,
+            external_data: false,
             store_secret_key: true,
             dialect: Dialect::V8,
             max_length: MAX_LENGTH,
@@ -52,6 +69,11 @@ impl fmt::Debug for OpenOptions {
             .field("secret_key", &self.secret_key)
             .field("create", &self.create)
             .field("overwrite", &self.overwrite)
+            .field("force", &self.force)
+            .field("live", &self.live)
+            .field("writable", &self.writable)
+            .field("read_only", &self.read_only)
+            .field("external_data", &self.external_data)
             .field("store_secret_key", &self.store_secret_key)
             .field("dialect", &self.dialect)
             .field("max_length", &self.max_length)

@@ -8,7 +8,7 @@ use merkle::{Proof, ProofRequest, RemoteTree};
 use storage::{File, Read};
 
 use crate::{
-    Damage, Error, Feed,
+    Damage, Error, Feed, Kind,
     layout::{NodeReads, signature_read},
 };
 
@@ -26,18 +26,21 @@ impl Feed {
     /// Plans the proof that a peer lacks. `remote` remembers what its requests have told; have one for each peer.
     ///
     /// # Errors
-    /// [`Error::NoProof`] if the hash of the block isn't stored.
+    /// [`Error::NoProof`] if the hash of the block isn't stored; [`Error::Unfinished`].
     pub fn plan_proof(
         &self,
         request: &ProofRequest,
         remote: &mut RemoteTree,
     ) -> Result<ProofPlan, Error> {
+        if self.kind == Kind::Unfinished {
+            return Err(Error::Unfinished);
+        }
         let block = request.block;
         let plan = merkle::plan_proof(&self.bitfield, remote, request);
         let plan = plan.ok_or(Error::NoProof { block })?;
         let nodes = NodeReads::new(plan.nodes.iter().copied(), &self.roots);
         let mut reads = nodes.reads().to_vec();
-        let signed = plan.signed_length.filter(|_| self.live);
+        let signed = plan.signed_length.filter(|_| self.is_live());
         reads.extend(signed.map(signature_read));
         Ok(ProofPlan {
             block,

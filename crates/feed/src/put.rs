@@ -13,7 +13,7 @@ use merkle::{Accepted, Check, Checked, Node, Proof, Roots, insert};
 use storage::{Batch, File, Read};
 
 use crate::{
-    Commit, Error, Event, Feed, PutError,
+    Commit, Error, Event, Feed, Kind, PutError,
     get::offset,
     layout::{NodeReads, node_offset, signature_offset},
     pages::write_pages,
@@ -33,10 +33,15 @@ impl Feed {
     /// Plans to check a block, or hashes without it.
     ///
     /// # Errors
-    /// [`PutError::Proof`] if it can't be right whatever is stored.
+    /// [`PutError::Proof`] if it can't be right whatever is stored; [`PutError::Local`] with [`Error::ReadOnly`], or with
+    /// [`Error::Unfinished`] if nothing can be right yet.
     pub fn plan_put(&self, proof: Proof, value: Option<Bytes>) -> Result<PutPlan, PutError> {
+        self.check_changes()?;
+        if self.kind == Kind::Unfinished {
+            return Err(Error::Unfinished.into());
+        }
         let block = proof.block;
-        let signed = self.live && self.length() > 0;
+        let signed = self.is_live() && self.length() > 0;
         let (tree, roots) = (&self.bitfield, &self.roots);
         let check = Check::plan(tree, roots, signed, proof, value.is_some(), self.max_length)?;
         // The place of the block follows from the roots before it; those that aren't stored are in the proof.
@@ -184,7 +189,7 @@ struct Merged<'a> {
     stored: BTreeSet<u64>,
     signatures: BTreeMap<u64, Signature>,
     growth: Option<Roots>,
-    live: bool,
+    kind: Kind,
     events: Vec<Event>,
     refused: Vec<u64>,
 }
@@ -198,7 +203,7 @@ impl<'a> Merged<'a> {
             stored: BTreeSet::new(),
             signatures: BTreeMap::new(),
             growth: None,
-            live: feed.live,
+            kind: feed.kind,
             events: Vec::new(),
             refused: Vec::new(),
         }
@@ -227,7 +232,10 @@ impl<'a> Merged<'a> {
         if let Some(roots) = put.accepted.growth() {
             let longest = self.growth.as_ref().map_or(0, Roots::length);
             if roots.length() > longest {
-                self.live = put.accepted.signature().is_some();
+                self.kind = match put.accepted.signature() {
+                    Some(_) => Kind::Live,
+                    None => Kind::Static,
+                };
                 self.growth = Some(roots.clone());
             }
         }
@@ -274,7 +282,7 @@ impl<'a> Merged<'a> {
             batch,
             changes,
             roots: self.growth.unwrap_or_else(|| self.feed.roots.clone()),
-            live: self.live,
+            kind: self.kind,
             events,
         };
         (commit, self.refused)

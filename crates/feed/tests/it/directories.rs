@@ -271,6 +271,69 @@ fn vectors_of_copies_are_written_again_byte_for_byte() {
 }
 
 #[test]
+fn vectors_that_were_cleared_are_cleared_again() {
+    for (version, dialect) in VERSIONS {
+        for name in ["cleared", "cleared-end"] {
+            let one = directory(version, name);
+            let theirs = contents(&load(&path(version, &one)));
+            let [key, secret, tree, data, bitfield, signatures] = &theirs;
+            let files = MemoryFiles::default();
+            let options = OpenOptions {
+                secret_key: Some(SecretKey::from_bytes(secret[..].try_into().unwrap()).unwrap()),
+                dialect,
+                ..OpenOptions::default()
+            };
+            let mut log = Log::open(files.clone(), options).unwrap();
+            // Where there is a signature an append ended.
+            for (length, entry) in (1..).zip(signatures[32..].chunks(64)) {
+                if entry.iter().any(|byte| *byte != 0) {
+                    log.append((log.length()..length).map(|index| block(&one, index)));
+                }
+            }
+            for range in list(&one["cleared"]).iter().map(ints) {
+                log.clear(range[0]..range[1]).unwrap();
+            }
+            let ours = contents(&files);
+            assert_eq!(&ours[File::Key as usize], key, "{name}");
+            assert_eq!(&ours[File::SecretKey as usize], secret, "{name}");
+            assert_eq!(&ours[File::Tree as usize], tree, "{name}");
+            assert_eq!(&ours[File::Bitfield as usize], bitfield, "{name}");
+            assert_eq!(&ours[File::Signatures as usize], signatures, "{name}");
+            // JavaScript frees space at the end of the data only; here it is freed everywhere.
+            let mut expected = data.clone();
+            for range in list(&one["cleared"]).iter().map(ints) {
+                let offset = |end| {
+                    (0..end)
+                        .map(|index| block(&one, index).len())
+                        .sum::<usize>()
+                };
+                if let Some(bytes) = expected.get_mut(offset(range[0])..offset(range[1])) {
+                    bytes.fill(0);
+                }
+            }
+            assert_eq!(ours[File::Data as usize], expected, "{name}");
+        }
+    }
+}
+
+#[test]
+fn vectors_of_static_feeds_are_written_again_byte_for_byte() {
+    for (version, _) in VERSIONS {
+        let one = directory(version, "not-live");
+        let ours = tempfile::tempdir().unwrap();
+        let options = OpenOptions {
+            live: false,
+            ..OpenOptions::default()
+        };
+        let mut log = Log::open(Directory::new(ours.path()), options).unwrap();
+        log.append((0..int(&one["length"])).map(|index| block(&one, index)));
+        let commit = log.feed.plan_finalize().unwrap();
+        log.commit(commit);
+        assert_same_files(ours.path(), &path(version, &one));
+    }
+}
+
+#[test]
 fn vectors_with_old_pages_go_on_with_old_pages() {
     for (version, dialect) in VERSIONS {
         let one = directory(version, "old-page-size");

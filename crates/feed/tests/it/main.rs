@@ -3,11 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod attacks;
+mod clear;
 mod commits;
 mod directories;
 mod messages;
 mod model;
 mod opening;
+mod ranges;
 mod recover;
+mod seek;
 mod sessions;
+mod signatures;
+mod static_feeds;
+mod terms;
 mod world;

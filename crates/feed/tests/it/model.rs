@@ -1,5 +1,7 @@
 //! A writer and its reader against a plain list of blocks, through random histories.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use hypercore_feed::Error;
 use merkle::{ProofRequest, RemoteTree, digest};
@@ -13,6 +15,12 @@ enum Op {
     /// Appends blocks of these sizes in one go.
     Append(Vec<usize>),
     Get(u64),
+    /// Reads a range of the writer's, from a place on and so many blocks.
+    GetRange(u64, u64),
+    /// Finds a byte, in both.
+    Seek(u64),
+    /// Clears a range, of the writer or of the reader.
+    Clear(bool, u64, u64),
     /// The reader fetches a block, or its hash.
     Fetch(u64, bool),
     /// The reader fetches several blocks and stores them together.
@@ -27,6 +35,10 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         3 => prop::collection::vec(0..40usize, 0..12).prop_map(Op::Append),
         2 => any::<u64>().prop_map(Op::Get),
+        1 => (any::<u64>(), 0..20u64).prop_map(|(start, count)| Op::GetRange(start, count)),
+        1 => any::<u64>().prop_map(Op::Seek),
+        1 => (any::<bool>(), any::<u64>(), 0..9u64)
+            .prop_map(|(writer, start, count)| Op::Clear(writer, start, count)),
         4 => (any::<u64>(), any::<bool>()).prop_map(|(block, hash)| Op::Fetch(block, hash)),
         2 => prop::collection::vec(any::<u64>(), 1..10).prop_map(Op::FetchMany),
         1 => Just(Op::Disconnect),
@@ -37,6 +49,8 @@ fn op() -> impl Strategy<Value = Op> {
 
 struct World {
     blocks: Vec<Bytes>,
+    /// Which of them the writer has cleared.
+    cleared: BTreeSet<u64>,
     /// How many of them the reader knows of, and which it has.
     known: u64,
     fetched: Vec<bool>,
@@ -52,6 +66,7 @@ impl World {
         let (reader, read) = Log::reader(key_of(1));
         World {
             blocks: vec![],
+            cleared: BTreeSet::new(),
             known: 0,
             fetched: vec![],
             writer,
@@ -76,13 +91,39 @@ impl World {
             Op::Get(block) => {
                 // Now and then beyond the end.
                 let block = block % (length + 2);
-                let expected = self.blocks.get(block as usize).cloned();
-                let missing = Error::OutOfRange { block, length };
-                assert_eq!(self.writer.get(block), expected.ok_or(missing));
+                self.check_writer(block);
                 self.check_reader(block);
+            }
+            Op::GetRange(start, count) => {
+                let start = start % (length + 1);
+                let range = start..(start + count).min(length);
+                let expected = match range.clone().find(|block| self.cleared.contains(block)) {
+                    Some(block) => Err(Error::NotStored { block }),
+                    None => Ok(self.blocks[start as usize..range.end as usize].to_vec()),
+                };
+                let blocks = self.writer.get_range(range).map(|(blocks, _)| blocks);
+                assert_eq!(blocks, expected);
+            }
+            Op::Seek(byte) => self.check_seek(byte),
+            Op::Clear(of_writer, start, count) => {
+                let start = start % (length + 1);
+                match of_writer {
+                    true => {
+                        self.writer.clear(start..start + count).unwrap();
+                        self.cleared.extend(start..(start + count).min(length));
+                    }
+                    false => {
+                        self.reader.clear(start..start + count).unwrap();
+                        let end = (start + count).min(length);
+                        self.fetched[start as usize..end as usize].fill(false);
+                    }
+                }
             }
             Op::Fetch(block, hash) if length > 0 => {
                 let block = block % length;
+                if self.cleared.contains(&block) && !hash {
+                    return;
+                }
                 let known = self
                     .reader
                     .feed
@@ -97,7 +138,8 @@ impl World {
                 }
                 self.fetched[block as usize] |= !hash;
             }
-            Op::FetchMany(blocks) if length > 0 => {
+            Op::FetchMany(mut blocks) if length > 0 => {
+                blocks.retain(|block| !self.cleared.contains(&(block % length)));
                 let puts = blocks.iter().map(|block| {
                     let request = ProofRequest {
                         block: block % length,
@@ -140,7 +182,8 @@ impl World {
         let (writer, reader) = (&self.writer.feed, &self.reader.feed);
         assert_eq!(writer.length(), self.blocks.len() as u64);
         assert_eq!(writer.byte_length(), bytes(&self.blocks));
-        assert!(writer.bitfield().has_blocks(0..writer.length()));
+        let cleared = |block: &u64| !self.cleared.contains(block);
+        assert!((0..writer.length()).filter(cleared).eq(self.writer.has()));
         assert_eq!(reader.length(), self.known);
         assert_eq!(
             reader.byte_length(),
@@ -148,6 +191,37 @@ impl World {
         );
         let fetched = (0..).zip(&self.fetched).filter(|(_, fetched)| **fetched);
         assert!(fetched.map(|(block, _)| block).eq(self.reader.has()));
+    }
+
+    fn check_writer(&self, block: u64) {
+        let length = self.blocks.len() as u64;
+        let expected = match self.blocks.get(block as usize) {
+            Some(_) if self.cleared.contains(&block) => Err(Error::NotStored { block }),
+            Some(bytes) => Ok(bytes.clone()),
+            None => Err(Error::OutOfRange { block, length }),
+        };
+        assert_eq!(self.writer.get(block), expected);
+    }
+
+    fn check_seek(&self, byte: u64) {
+        let byte = byte % (self.writer.feed.byte_length() + 1);
+        let mut rest = byte as usize;
+        let mut expected = (self.blocks.len() as u64, 0);
+        for (number, block) in (0..).zip(&self.blocks) {
+            if rest < block.len() || byte == 0 {
+                expected = (number, rest as u64);
+                break;
+            }
+            rest -= block.len();
+        }
+        assert_eq!(self.writer.seek(byte), Ok(Ok(expected)));
+        let byte_length = self.reader.feed.byte_length();
+        match self.reader.seek(byte) {
+            Ok(Ok(found)) if byte < byte_length || byte == 0 => assert_eq!(found, expected),
+            Ok(Ok(found)) => assert_eq!((byte, found), (byte_length, (self.known, 0))),
+            Ok(Err(within)) => assert!(within.contains(&expected.0) && within.end <= self.known),
+            Err(error) => assert_eq!(error, Error::BeyondEnd { byte, byte_length }),
+        }
     }
 
     fn check_reader(&self, block: u64) {
@@ -173,7 +247,7 @@ proptest! {
             world.play(op);
         }
         for block in 0..world.blocks.len() as u64 {
-            assert_eq!(world.writer.get(block), Ok(world.blocks[block as usize].clone()));
+            world.check_writer(block);
             world.check_reader(block);
         }
     }

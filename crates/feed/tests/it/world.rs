@@ -1,13 +1,14 @@
 //! A log with its files, driven beat by beat, and what its files hold.
 
-use std::{fs, path::Path};
+use std::{fs, ops::Range, path::Path};
 
 use bytes::Bytes;
-use crypto::{KeyPair, PublicKey, Verified};
+use crypto::{KeyPair, PublicKey, Signature, Verified};
 use hypercore_feed::{
-    Commit, Error, Event, Feed, OpenOptions, Opening, Put, PutCheck, PutError, Step,
+    Commit, Error, Event, Feed, OpenOptions, Opening, Put, PutCheck, PutError, SeekStep,
+    SignatureStep, Step,
 };
-use merkle::{Proof, ProofRequest, RemoteTree, digest};
+use merkle::{Proof, ProofRequest, RemoteTree, Roots, digest};
 use storage::{File, FileSet, MemoryFiles, Provider, RandomAccess};
 
 pub(crate) struct Log {
@@ -88,6 +89,62 @@ impl Log {
         let plan = self.feed.plan_get(block)?;
         let place = plan.locate(&self.files.read(plan.reads()).unwrap())?;
         place.finish(self.files.read(&[place.read()]).unwrap().remove(0))
+    }
+
+    /// All blocks of a range, piece by piece, and how many pieces there were.
+    pub(crate) fn get_range(&self, blocks: Range<u64>) -> Result<(Vec<Bytes>, usize), Error> {
+        let (mut all, mut next, mut pieces) = (vec![], blocks.start, 0);
+        while next < blocks.end {
+            let plan = self.feed.plan_get_range(next..blocks.end)?;
+            let place = plan.locate(&self.files.read(plan.reads()).unwrap())?;
+            assert!(place.blocks().start == next && !place.blocks().is_empty());
+            let bytes = self.files.read(&[place.read()]).unwrap().remove(0);
+            all.extend(place.finish(bytes)?);
+            next = place.blocks().end;
+            pieces += 1;
+        }
+        Ok((all, pieces))
+    }
+
+    /// Where a byte is, or the blocks that can hold it.
+    pub(crate) fn seek(&self, byte: u64) -> Result<Result<(u64, u64), Range<u64>>, Error> {
+        let mut step = self.feed.seek(byte)?;
+        for _ in 0..30 {
+            step = match step {
+                SeekStep::Read { seeking, reads } => {
+                    seeking.step(&self.feed, &self.files.read(&reads).unwrap())?
+                }
+                SeekStep::Found { block, offset } => return Ok(Ok((block, offset))),
+                SeekStep::Unknown { within } => return Ok(Err(within)),
+            };
+        }
+        panic!("it doesn't end");
+    }
+
+    /// The signature that covers a block, and the last block that it covers.
+    pub(crate) fn signature(&self, block: u64) -> Result<(u64, Signature), Error> {
+        let mut step = self.feed.find_signature(block)?;
+        loop {
+            step = match step {
+                SignatureStep::Read { search, reads } => {
+                    search.step(&self.files.read(&reads).unwrap())?
+                }
+                SignatureStep::Found { block, signature } => return Ok((block, signature)),
+            };
+        }
+    }
+
+    /// The roots of when a block was the last one.
+    pub(crate) fn roots(&self, block: u64) -> Result<Roots, Error> {
+        let plan = self.feed.plan_roots(block)?;
+        plan.finish(&self.files.read(plan.reads()).unwrap())
+    }
+
+    pub(crate) fn clear(&mut self, blocks: Range<u64>) -> Result<Vec<Event>, Error> {
+        let plan = self.feed.plan_clear(blocks)?;
+        let replies = self.files.read(plan.reads()).unwrap();
+        let commit = plan.finish(&replies)?;
+        Ok(self.commit(commit))
     }
 
     pub(crate) fn length(&self) -> u64 {

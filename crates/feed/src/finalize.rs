@@ -1,0 +1,35 @@
+//! The end of a static feed: its tree hash becomes its key.
+
+use bytes::Bytes;
+use storage::{Batch, File};
+
+use crate::{Commit, Error, Event, Feed, Kind, feed::static_key};
+
+impl Feed {
+    /// Plans to end a static feed, after which it has its key and can be copied, and can't grow. Everything is known, so there
+    /// is nothing to read.
+    ///
+    /// # Errors
+    /// [`Error::Finalized`] if that is done; [`Error::NotWritable`] if it isn't a static feed; [`Error::ReadOnly`].
+    pub fn plan_finalize(&self) -> Result<Commit, Error> {
+        self.check_changes()?;
+        match self.kind {
+            Kind::Live => return Err(Error::NotWritable),
+            Kind::Static => return Err(Error::Finalized),
+            Kind::Unfinished => {}
+        }
+        let key = static_key(&self.roots);
+        let mut batch = Batch::new();
+        // The key says that all else is there.
+        batch.barrier();
+        batch.write(File::Key, 0, Bytes::copy_from_slice(key.as_bytes()));
+        batch.barrier();
+        Ok(Commit {
+            batch,
+            changes: self.bitfield.draft().finish(),
+            roots: self.roots.clone(),
+            kind: Kind::Static,
+            events: [Event::Finalized { key }].into(),
+        })
+    }
+}

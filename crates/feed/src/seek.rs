@@ -1,0 +1,157 @@
+//! Finding the block that holds a byte: down the tree by sizes, a few levels to a trip.
+//!
+//! ```text
+//!          3: 20 bytes           byte 13 is below 3; the left child has 12 bytes,
+//!       /        \               so it is the second byte below 5, and so on
+//!   1: 12        5: 8
+//! ```
+//!
+//! Each pair of children is checked against the hash of its parent, and the roots were checked when the feed was opened, so
+//! a damaged file gives an error and not another block.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use bytes::Bytes;
+use flat_tree::Index;
+use merkle::Node;
+use storage::{File, Read};
+
+use crate::{
+    Damage, Error, Feed,
+    layout::{NodeReads, Nodes},
+};
+
+/// How many levels are read in one trip, because each costs twice as much as the one above.
+const LEVELS: u32 = 2;
+
+/// Up to this depth all nodes of a tree stand close together and are read at once.
+const SHALLOW: u32 = 5;
+
+/// A search for the block that holds a byte.
+///
+/// It goes on as [`Opening`](crate::Opening) does. The feed may change between two steps.
+#[derive(Debug)]
+#[must_use]
+pub struct Seeking {
+    top: Node,
+    /// Where the byte is, counted from the first one below `top`.
+    rest: u64,
+    nodes: NodeReads,
+}
+
+/// How far a search has come.
+#[derive(Debug)]
+#[must_use]
+pub enum SeekStep {
+    /// Read these pieces and give them to [`Seeking::step`].
+    Read {
+        /// What goes on with the answers.
+        seeking: Seeking,
+        /// What to read.
+        reads: Vec<Read>,
+    },
+    /// The byte is in this block.
+    Found {
+        /// The block. The length of the feed, if the byte is just behind the last one.
+        block: u64,
+        /// How many bytes of the block come before it.
+        offset: u64,
+    },
+    /// The hashes that lead to the block are not stored.
+    Unknown {
+        /// The blocks that can still hold it.
+        within: Range<u64>,
+    },
+}
+
+impl Feed {
+    /// Looks for the block that holds a byte, counted from the first one of the feed. Empty blocks hold none; only byte 0 is
+    /// always the first one of block 0, even of an empty feed.
+    ///
+    /// # Errors
+    /// [`Error::BeyondEnd`].
+    pub fn seek(&self, byte: u64) -> Result<SeekStep, Error> {
+        let (length, byte_length) = (self.length(), self.byte_length());
+        if byte > byte_length {
+            return Err(Error::BeyondEnd { byte, byte_length });
+        }
+        let (mut block, mut rest) = (0, byte);
+        if byte > 0 {
+            for root in self.roots.nodes() {
+                if rest < root.size {
+                    return Ok(look(self, *root, rest));
+                }
+                rest -= root.size;
+            }
+            block = length;
+        }
+        Ok(SeekStep::Found { block, offset: 0 })
+    }
+}
+
+impl Seeking {
+    /// Takes the answers to the last step and says what is next.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a node isn't there or doesn't match its parent.
+    pub fn step(self, feed: &Feed, replies: &[Bytes]) -> Result<SeekStep, Error> {
+        let nodes = self.nodes.parse(replies)?;
+        let (mut top, mut rest) = (self.top, self.rest);
+        while let Some((left, right)) = children(&nodes, top.index) {
+            if Node::parent(left, right) != Ok(top) {
+                return Err(Error::corrupt(File::Tree, Damage::WrongNode));
+            }
+            match rest.checked_sub(left.size) {
+                None => top = *left,
+                Some(behind) => (top, rest) = (*right, behind),
+            }
+        }
+        Ok(look(feed, top, rest))
+    }
+}
+
+/// Goes on below a node that holds the byte.
+fn look(feed: &Feed, top: Node, rest: u64) -> SeekStep {
+    if let Some(block) = top.index.block() {
+        return SeekStep::Found {
+            block,
+            offset: rest,
+        };
+    }
+    let levels = match top.index.depth() {
+        depth @ 0..=SHALLOW => depth,
+        _ => LEVELS,
+    };
+    let mut wanted = Vec::new();
+    gather(feed, top.index, levels, &mut wanted);
+    if wanted.is_empty() {
+        return SeekStep::Unknown {
+            within: top.index.first_block()..top.index.end_block(),
+        };
+    }
+    let nodes = NodeReads::new(wanted, &feed.roots);
+    SeekStep::Read {
+        reads: nodes.reads().to_vec(),
+        seeking: Seeking { top, rest, nodes },
+    }
+}
+
+/// The stored nodes below one, as far as both children are there.
+fn gather(feed: &Feed, parent: Index, levels: u32, wanted: &mut Vec<Index>) {
+    let stored = |index| feed.bitfield.has_node(index);
+    if levels > 0
+        && let Some((left, right)) = parent.children()
+        && stored(left)
+        && stored(right)
+    {
+        wanted.extend([left, right]);
+        gather(feed, left, levels - 1, wanted);
+        gather(feed, right, levels - 1, wanted);
+    }
+}
+
+fn children(nodes: &Nodes, parent: Index) -> Option<(&Node, &Node)> {
+    let (left, right) = parent.children()?;
+    Some((nodes.get(left)?, nodes.get(right)?))
+}
