@@ -138,6 +138,19 @@ impl Bitfield {
         })
     }
 
+    /// The first stored node at or after a position.
+    pub fn next_node(&self, from: Index) -> Option<Index> {
+        let (first, at) = node_place(from);
+        self.pages.range(first..).find_map(|(number, page)| {
+            let start = match *number == first {
+                true => at,
+                false => 0,
+            };
+            let bit = page.nodes().get(start..)?.first_one()?;
+            Some(Index::new(number * NODES_PER_PAGE + (start + bit) as u64))
+        })
+    }
+
     /// The first block at or after `from` that is not stored.
     pub fn next_missing(&self, from: u64) -> u64 {
         let blocks = from..u64::MAX;

@@ -150,6 +150,8 @@ proptest! {
             prop_assert_eq!(bitfield.has_block(from), blocks.contains(&from));
             prop_assert_eq!(bitfield.has_node(Index::new(from)), nodes.contains(&from));
             prop_assert_eq!(bitfield.next_block(from), blocks.range(from..).next().copied());
+            let next = nodes.range(from..).next().map(|node| Index::new(*node));
+            prop_assert_eq!(bitfield.next_node(Index::new(from)), next);
             let missing = (from..).find(|block| !blocks.contains(block)).unwrap();
             prop_assert_eq!(bitfield.next_missing(from), missing);
             let end = from + 9000;
