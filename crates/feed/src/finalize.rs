@@ -6,12 +6,12 @@ use storage::{Batch, File};
 use crate::{Commit, Error, Event, Feed, Kind, feed::static_key};
 
 impl Feed {
-    /// Plans to end a static feed, after which it has its key and can be copied, and can't grow. Everything is known, so there
-    /// is nothing to read.
+    /// Makes the commit that ends a static feed, which then has its key, can be copied, and can't grow. There
+    /// is nothing to read for that.
     ///
     /// # Errors
     /// [`Error::Finalized`] if that is done; [`Error::NotWritable`] if it isn't a static feed; [`Error::ReadOnly`].
-    pub fn plan_finalize(&self) -> Result<Commit, Error> {
+    pub fn commit_finalize(&self) -> Result<Commit, Error> {
         self.check_changes()?;
         match self.kind {
             Kind::Live => return Err(Error::NotWritable),

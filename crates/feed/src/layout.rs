@@ -70,6 +70,15 @@ impl NodeReads {
         &self.reads
     }
 
+    /// Those nodes that are there.
+    pub(crate) fn parse_all(&self, replies: &[Bytes]) -> Nodes {
+        let replies = self.indices.iter().zip(replies);
+        let read = replies.filter_map(|(index, reply)| parse_node(*index, Some(reply)).ok());
+        let mut nodes: Vec<Node> = self.known.iter().copied().chain(read).collect();
+        nodes.sort_unstable_by_key(|node| node.index);
+        Nodes(nodes)
+    }
+
     /// The nodes, from what was read. Other replies may follow.
     pub(crate) fn parse(&self, replies: &[Bytes]) -> Result<Nodes, Error> {
         let mut nodes = self.known.clone();

@@ -10,6 +10,7 @@
 extern crate alloc;
 
 mod append;
+mod audit;
 mod clear;
 mod create;
 mod error;
@@ -29,6 +30,7 @@ mod seek;
 mod signature;
 
 pub use append::{AppendPlan, MAX_BLOCK};
+pub use audit::{AuditReport, AuditStep, Auditing, Finding, MAX_FINDINGS};
 pub use clear::ClearPlan;
 pub use error::{Damage, Error, PutError};
 pub use feed::{Commit, Event, Feed};

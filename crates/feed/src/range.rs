@@ -68,6 +68,8 @@ impl RangePlan {
 pub(crate) struct Leaves {
     blocks: Range<u64>,
     before: NodeReads,
+    /// The last leaf, where it is a root of the feed and so need not be believed.
+    last: Option<Node>,
     reads: Vec<Read>,
     byte_length: u64,
 }
@@ -80,6 +82,7 @@ impl Leaves {
             0 => NodeReads::new([], &feed.roots),
             _ => NodeReads::new(full_roots(blocks.start), &feed.roots),
         };
+        let last = blocks.end.checked_sub(1).map(Index::from_block);
         let mut reads = before.reads().to_vec();
         if count > 0 {
             // With the parents between them, which costs less than to read them one by one.
@@ -92,6 +95,7 @@ impl Leaves {
         Leaves {
             blocks: blocks.start..blocks.start + count,
             before,
+            last: last.and_then(|last| feed.roots.node(last)).copied(),
             reads,
             byte_length: feed.byte_length(),
         }
@@ -120,7 +124,11 @@ impl Leaves {
         let mut slots = leaves.chunks(2 * Node::LEN);
         for block in self.blocks.clone() {
             let slot = slots.next().and_then(|slot| slot.get(..Node::LEN));
-            let leaf = parse_node(Index::from_block(block), slot);
+            let index = Index::from_block(block);
+            let leaf = match self.last.filter(|last| last.index == index) {
+                Some(leaf) => Ok(leaf),
+                None => parse_node(index, slot),
+            };
             match leaf.and_then(|leaf| found.push(leaf, max, self.byte_length)) {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -172,6 +180,11 @@ impl RangeRead {
             true => Ok(blocks),
             false => Err(Error::corrupt(File::Data, Damage::WrongBlock)),
         }
+    }
+
+    /// How many of the blocks, from the first one on, are what the tree says.
+    pub(crate) fn valid(&self, bytes: &Bytes) -> u64 {
+        self.count_valid(&self.split(bytes)) as u64
     }
 
     /// Takes one more block, unless that makes it too much. Nothing is read, or allocated, beyond the bytes that were signed.

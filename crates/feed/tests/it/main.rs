@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod attacks;
+mod audit;
 mod clear;
 mod commits;
 mod directories;

@@ -23,7 +23,7 @@ fn writer(length: u64) -> (Log, MemoryFiles) {
 }
 
 fn finalize(log: &mut Log) -> Vec<Event> {
-    let commit = log.feed.plan_finalize().unwrap();
+    let commit = log.feed.commit_finalize().unwrap();
     log.commit(commit)
 }
 
@@ -68,14 +68,14 @@ fn nothing_is_appended_after_the_end() {
     let error = log.feed.plan_append(vec!["more".into()]).unwrap_err();
     assert_eq!(error, Error::Finalized);
     assert_eq!(log.feed.check_append(&[]), Err(Error::Finalized));
-    assert_eq!(log.feed.plan_finalize().unwrap_err(), Error::Finalized);
+    assert_eq!(log.feed.commit_finalize().unwrap_err(), Error::Finalized);
     assert_eq!(contents(&files), before);
 }
 
 #[test]
 fn only_static_feeds_end() {
     let (log, _) = Log::writer(1);
-    assert_eq!(log.feed.plan_finalize().unwrap_err(), Error::NotWritable);
+    assert_eq!(log.feed.commit_finalize().unwrap_err(), Error::NotWritable);
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn read_only_reads_and_changes_nothing() {
     let error = log.feed.plan_append(vec!["a".into()]).unwrap_err();
     assert_eq!(error, Error::ReadOnly);
     assert_eq!(log.feed.plan_clear(0..1).unwrap_err(), Error::ReadOnly);
-    assert_eq!(log.feed.plan_finalize().unwrap_err(), Error::ReadOnly);
+    assert_eq!(log.feed.commit_finalize().unwrap_err(), Error::ReadOnly);
     let proof = Log::author(1, 8).prove(7, true);
     let error = log.feed.plan_put(proof, None).unwrap_err();
     assert_eq!(error, PutError::Local(Error::ReadOnly));

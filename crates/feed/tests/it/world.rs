@@ -5,8 +5,8 @@ use std::{fs, ops::Range, path::Path};
 use bytes::Bytes;
 use crypto::{KeyPair, PublicKey, Signature, Verified};
 use hypercore_feed::{
-    Commit, Error, Event, Feed, OpenOptions, Opening, Put, PutCheck, PutError, SeekStep,
-    SignatureStep, Step,
+    AuditReport, AuditStep, Commit, Error, Event, Feed, OpenOptions, Opening, Put, PutCheck,
+    PutError, SeekStep, SignatureStep, Step,
 };
 use merkle::{Proof, ProofRequest, RemoteTree, Roots, digest};
 use storage::{File, FileSet, MemoryFiles, Provider, RandomAccess};
@@ -145,6 +145,24 @@ impl Log {
         let replies = self.files.read(plan.reads()).unwrap();
         let commit = plan.finish(&replies)?;
         Ok(self.commit(commit))
+    }
+
+    /// An audit, deep or not, to its end.
+    pub(crate) fn audit(&self, deep: bool) -> AuditReport {
+        let mut step = match deep {
+            true => self.feed.deep_audit(),
+            false => self.feed.audit(),
+        };
+        loop {
+            step = match step {
+                AuditStep::Read { auditing, reads } => {
+                    let bytes: usize = reads.iter().map(|read| read.len).sum();
+                    assert!(bytes <= 10 << 20, "a piece is bounded");
+                    auditing.step(&self.feed, &self.files.read(&reads).unwrap())
+                }
+                AuditStep::Done(report) => return report,
+            };
+        }
     }
 
     pub(crate) fn length(&self) -> u64 {
