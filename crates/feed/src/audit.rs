@@ -12,7 +12,7 @@ mod nodes;
 mod pages;
 mod signatures;
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use bitfield::RangeSet;
 use bytes::Bytes;
@@ -89,7 +89,7 @@ pub struct Auditing {
     deep: bool,
     /// The length at the beginning. What is appended meanwhile isn't looked at.
     length: u64,
-    stage: Stage,
+    stage: Box<Stage>,
 }
 
 /// How far an audit has come.
@@ -116,7 +116,8 @@ enum Stage {
 }
 
 impl Feed {
-    /// Begins to check each stored block against its hash.
+    /// Begins to check each stored block against its hash. A block that can't be read because a node above it is damaged may
+    /// be found good: storing it again wouldn't help. A deep audit finds such nodes.
     pub fn audit(&self) -> AuditStep {
         self.begin_audit(false)
     }
@@ -132,7 +133,7 @@ impl Feed {
             report: AuditReport::default(),
             deep,
             length: self.length(),
-            stage: Stage::Blocks(blocks::Sweep::default()),
+            stage: Box::new(Stage::Blocks(blocks::Sweep::default())),
         };
         auditing.advance(self)
     }
@@ -170,7 +171,7 @@ impl Auditing {
     /// Takes the answers to the last step and says what is next. Damage of any kind is no error here.
     pub fn step(mut self, feed: &Feed, replies: &[Bytes]) -> AuditStep {
         let report = &mut self.report;
-        match &mut self.stage {
+        match &mut *self.stage {
             Stage::Blocks(sweep) => sweep.check(feed, replies, report),
             Stage::Nodes(sweep) => sweep.check(feed, replies, report),
             Stage::Signatures(sweep) => sweep.check(feed, replies, report),
@@ -188,7 +189,7 @@ impl Auditing {
     fn advance(mut self, feed: &Feed) -> AuditStep {
         loop {
             let length = self.length;
-            let reads = match &mut self.stage {
+            let reads = match &mut *self.stage {
                 Stage::Blocks(sweep) => sweep.next(feed, length),
                 Stage::Nodes(sweep) => sweep.next(feed, length),
                 Stage::Signatures(sweep) => sweep.next(feed, length, &mut self.report),
@@ -200,7 +201,7 @@ impl Auditing {
                     reads,
                 };
             }
-            self.stage = match self.stage {
+            *self.stage = match *self.stage {
                 Stage::Blocks(_) if self.deep => Stage::Nodes(nodes::Sweep::default()),
                 Stage::Nodes(_) => Stage::Signatures(signatures::Sweep::default()),
                 Stage::Signatures(_) => Stage::Pages(pages::Sweep::default()),

@@ -13,8 +13,8 @@ use crate::{
 
 /// Goes through the stored blocks, many of them at a time as long as they are good.
 ///
-/// The place of a block follows from those before it in its piece. So where one is bad, the next piece begins: whether a
-/// block is bad is decided only where its place follows from the roots, as it does when it is read alone.
+/// The place of a block follows from those before it in its piece. So where one doesn't fit, the next piece begins: a block
+/// is called bad only where its place follows from the roots before it, as it does when it is read alone.
 #[derive(Debug)]
 pub(super) struct Sweep {
     next: u64,
