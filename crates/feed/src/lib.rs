@@ -1,4 +1,4 @@
-//! The log of a hypercore feed as plans and commits: open, append, get, seek, prove, put, clear.
+//! The log of a hypercore feed as plans and commits: open, append, get, seek, prove, put, clear, audit.
 //!
 //! Nothing here does I/O. Whatever touches storage is five beats, of which only the last changes the feed: *plan* (what must
 //! be read?), *read*, *check* (hashes, then the signature), *commit* (an ordered batch), *apply*. See [`Feed`] for an
@@ -38,7 +38,7 @@ pub use get::{BlockRead, GetPlan};
 pub use header::Header;
 pub use open::{Opening, Step};
 pub use options::{MAX_LENGTH, OpenOptions};
-pub use prove::ProofPlan;
+pub use prove::{PortablePlan, ProofPlan};
 pub use put::{Put, PutCheck, PutPlan};
 pub use range::{MAX_RANGE, MAX_RANGE_BYTES, RangePlan, RangeRead};
 pub use seek::{SeekStep, Seeking};

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use crypto::Signature;
 use flat_tree::Index;
-use merkle::{Proof, ProofRequest, RemoteTree};
+use merkle::{PortableProof, Proof, ProofRequest, RemoteTree};
 use storage::{File, Read};
 
 use crate::{
@@ -32,6 +32,30 @@ impl Feed {
         request: &ProofRequest,
         remote: &mut RemoteTree,
     ) -> Result<ProofPlan, Error> {
+        self.plan_nodes(request, remote).map(|(plan, _)| plan)
+    }
+
+    /// Plans a proof that stands alone, for whoever has the key of the feed and nothing else.
+    ///
+    /// # Errors
+    /// As [`plan_proof`](Feed::plan_proof).
+    pub fn plan_portable_proof(&self, block: u64) -> Result<PortablePlan, Error> {
+        let request = ProofRequest {
+            block,
+            hash: false,
+            digest: 0,
+        };
+        let (plan, length) = self.plan_nodes(&request, &mut RemoteTree::new())?;
+        let length = length.ok_or(Error::NoProof { block })?;
+        Ok(PortablePlan { length, plan })
+    }
+
+    /// The plan, and the length of the feed whose roots the proof reaches, if it does.
+    fn plan_nodes(
+        &self,
+        request: &ProofRequest,
+        remote: &mut RemoteTree,
+    ) -> Result<(ProofPlan, Option<u64>), Error> {
         if self.kind == Kind::Unfinished {
             return Err(Error::Unfinished);
         }
@@ -42,13 +66,17 @@ impl Feed {
         let mut reads = nodes.reads().to_vec();
         let signed = plan.signed_length.filter(|_| self.is_live());
         reads.extend(signed.map(signature_read));
-        Ok(ProofPlan {
+        let order = plan.nodes;
+        let length = plan.signed_length;
+        let signed = signed.is_some();
+        let plan = ProofPlan {
             block,
-            order: plan.nodes,
+            order,
             nodes,
             reads,
-            signed: signed.is_some(),
-        })
+            signed,
+        };
+        Ok((plan, length))
     }
 }
 
@@ -77,6 +105,30 @@ impl ProofPlan {
             nodes: in_order.collect::<Result<_, _>>()?,
             signature,
         })
+    }
+}
+
+/// A proof that stands alone, which is to be read from the files.
+#[derive(Debug)]
+pub struct PortablePlan {
+    length: u64,
+    plan: ProofPlan,
+}
+
+impl PortablePlan {
+    /// What has to be read.
+    pub fn reads(&self) -> &[Read] {
+        self.plan.reads()
+    }
+
+    /// The proof.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a node or the signature isn't there.
+    pub fn finish(&self, replies: &[Bytes]) -> Result<PortableProof, Error> {
+        let proof = self.plan.finish(replies)?;
+        let block = proof.block;
+        PortableProof::new(self.length, proof).map_err(|_| Error::NoProof { block })
     }
 }
 

@@ -41,12 +41,14 @@ extern crate alloc;
 
 mod check;
 mod node;
+mod portable;
 mod proof;
 mod roots;
 mod tree;
 
 pub use check::{Accepted, Check, Checked, MAX_PROOF_NODES, Proof, ProofError, Unsigned};
 pub use node::{MAX_BYTES, Node, SizeOverflow};
+pub use portable::{PortableError, PortableProof};
 pub use proof::{ProofPlan, ProofRequest, RemoteTree, plan_proof};
 pub use roots::{Growth, MAX_BLOCKS, Roots, RootsError};
 pub use tree::{NodeBits, NodeSet, NodeSetMut, blocks, digest, insert, verified_by};

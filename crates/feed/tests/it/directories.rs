@@ -6,7 +6,7 @@ use bytes::Bytes;
 use crypto::{Dialect, Hash, PublicKey, SecretKey, Signature};
 use flat_tree::{Index, full_roots};
 use hypercore_feed::{Finding, OpenOptions};
-use merkle::{Node, NodeSet, RemoteTree, Roots};
+use merkle::{Node, NodeSet, PortableProof, RemoteTree, Roots};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use storage::{Directory, File, MemoryFiles};
@@ -331,6 +331,26 @@ fn vectors_of_static_feeds_are_written_again_byte_for_byte() {
         log.commit(commit);
         assert_same_files(ours.path(), &path(version, &one));
     }
+}
+
+#[test]
+fn vectors_are_proved_to_whoever_has_only_the_key() {
+    let mut proved = 0;
+    for (version, _, one) in directories() {
+        let log = Log::open(load(&path(version, &one)), OpenOptions::default()).unwrap();
+        let key = PublicKey::new(hex_array(&one["key"]));
+        for index in log.has().into_iter().step_by(7) {
+            let plan = log.feed.plan_portable_proof(index).unwrap();
+            let proof = plan.finish(&log.files.read(plan.reads()).unwrap());
+            let bytes = proof.unwrap().to_bytes();
+            let proof = PortableProof::from_bytes(&bytes).unwrap();
+            assert!(proof.verify(&key, &block(&one, index)).is_ok());
+            assert!(proof.verify(&key, b"made up").is_err());
+            assert_eq!(proof.length(), log.length());
+            proved += 1;
+        }
+    }
+    assert!(proved > 300, "{proved}");
 }
 
 #[test]

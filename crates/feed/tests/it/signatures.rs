@@ -123,6 +123,24 @@ fn the_hash_and_the_size_of_a_block_are_known_without_it() {
 }
 
 #[test]
+fn a_copy_hands_on_proofs_that_stand_alone() {
+    let author = Log::author(3, 40);
+    let (mut copy, _) = Log::reader(key_of(3));
+    copy.fetch(&author, &mut RemoteTree::new(), 20, false);
+    let plan = copy.feed.plan_portable_proof(20).unwrap();
+    let proof = plan.finish(&copy.files.read(plan.reads()).unwrap());
+    let proof = proof.unwrap();
+    assert_eq!((proof.block(), proof.length()), (20, 40));
+    assert!(proof.verify(&key_of(3), &made_up(3, 20)).is_ok());
+    assert!(proof.verify(&key_of(3), &made_up(3, 19)).is_err());
+    assert!(proof.verify(&key_of(4), &made_up(3, 20)).is_err());
+    for block in [30, 40, u64::MAX] {
+        let error = copy.feed.plan_portable_proof(block).unwrap_err();
+        assert_eq!(error, Error::NoProof { block });
+    }
+}
+
+#[test]
 fn a_writer_of_the_other_dialect_goes_on_with_its_form() {
     let (log, files) = batches(3, &[4]);
     drop(log);

@@ -170,6 +170,8 @@ fn nothing_is_proved_or_taken_from_peers_before_there_is_a_key() {
     };
     let error = log.feed.plan_proof(&request, &mut RemoteTree::new());
     assert_eq!(error.unwrap_err(), Error::Unfinished);
+    let error = log.feed.plan_portable_proof(1).unwrap_err();
+    assert_eq!(error, Error::Unfinished);
     let signed = Log::author(1, 3).prove(1, true);
     let error = log.feed.plan_put(signed, None).unwrap_err();
     assert_eq!(error, PutError::Local(Error::Unfinished));

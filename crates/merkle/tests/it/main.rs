@@ -10,4 +10,5 @@ mod feeds;
 mod forgeries;
 mod growing;
 mod mutations;
+mod portable;
 mod vectors;
