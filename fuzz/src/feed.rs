@@ -1,5 +1,7 @@
 //! The log over files that anybody may have written, over messages that anybody may have sent, and cut off anywhere.
 
+mod damaged;
+
 use std::sync::LazyLock;
 
 use bytes::Bytes;
@@ -8,6 +10,8 @@ use feed::{Commit, Error, Feed, OpenOptions, Opening, Put, PutError, Step};
 use flat_tree::{Index, full_roots};
 use merkle::{Node, Proof, ProofRequest, RemoteTree, Roots, digest};
 use storage::{Batch, File, FileSet, MemoryFiles, Op, RandomAccess};
+
+pub use damaged::feed_damaged;
 
 /// How many blocks the authors here have.
 const LENGTH: u64 = 21;

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use crypto::{KeyPair, PublicKey, Signature, leaf_hash};
 use flat_tree::{Index, full_roots};
 use merkle::{
-    Accepted, Check, Checked, Node, NodeBits, Proof, ProofError, ProofRequest, RemoteTree, Roots,
-    digest, insert, plan_proof,
+    Accepted, Check, Checked, Node, NodeBits, PortableProof, Proof, ProofError, ProofRequest,
+    RemoteTree, Roots, digest, insert, plan_proof,
 };
 
 /// How many blocks the feeds here have: enough for every shape of the right edge.
@@ -318,4 +318,60 @@ pub fn merkle_index(data: &[u8]) {
         let ancestor = (0..level).fold(Index::from_block(number), |index, _| index.parent());
         assert!(merkle::NodeSet::has(&tree, ancestor));
     }
+}
+
+/// Bytes that may be a portable proof, or one that is changed. What is read is written again as it was, and it is believed
+/// only of a block that is the author's.
+pub fn merkle_portable(data: &[u8]) {
+    let Some((number, rest)) = data.split_first() else {
+        return;
+    };
+    let number = u64::from(*number) % LENGTH;
+    let request = ProofRequest {
+        block: number,
+        hash: false,
+        digest: 0,
+    };
+    let honest = WORLD.author.answer(&mut RemoteTree::new(), &request);
+    let honest = PortableProof::new(LENGTH, honest.expect("the author has all"));
+    let honest = honest.expect("it reaches the roots").to_bytes();
+    judge(rest, None);
+
+    // Each change is a place and what is added to it; what is left over comes behind.
+    let mut changed = honest.clone();
+    let mut choices = Choices(rest.iter());
+    for _ in 0..choices.below(4) {
+        let at = choices.below(256) as usize + choices.below(4) as usize * 256;
+        let by = choices.below(256) as u8;
+        let len = changed.len();
+        changed[at % len] = changed[at % len].wrapping_add(by);
+    }
+    let cut = choices.below(8) as usize;
+    changed.truncate(changed.len() - cut);
+    changed.extend(choices.0.as_slice());
+    judge(&changed, (changed == honest).then_some(number));
+}
+
+/// Reads what may be a proof. If it is the honest one of a block it has to be believed of that.
+fn judge(bytes: &[u8], honest: Option<u64>) {
+    let Ok(proof) = PortableProof::from_bytes(bytes) else {
+        assert_eq!(honest, None);
+        return;
+    };
+    assert_eq!(proof.to_bytes(), bytes);
+    assert!(proof.proof().nodes.len() <= merkle::MAX_PROOF_NODES);
+    for number in 0..LENGTH {
+        let value = block(1, number);
+        let believed = proof.verify(&WORLD.key, &value);
+        if honest == Some(number) {
+            assert!(believed.is_ok());
+        }
+        if let Ok(witness) = believed {
+            // Some blocks have the same bytes.
+            assert_eq!(value, block(1, proof.block()));
+            let length = witness.signable().length;
+            assert!(proof.block() < length && length == proof.length());
+        }
+    }
+    assert!(proof.verify(&WORLD.key, &[9; 12]).is_err());
 }
