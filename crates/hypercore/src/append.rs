@@ -17,6 +17,7 @@ use std::{
 
 use async_channel::Sender;
 use bytes::Bytes;
+use feed::Feed;
 use futures_lite::future;
 
 use crate::{Error, Result, core::Core, hooks::Source};
@@ -27,10 +28,10 @@ const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 /// Appends blocks and says which numbers they got.
 pub(crate) async fn append(core: &Arc<Core>, blocks: Vec<Bytes>) -> Result<Range<u64>> {
     core.check_open()?;
+    core.read(|feed| feed.check_append(&blocks))?;
     if !core.is_writable() {
         return Err(feed::Error::NotWritable.into());
     }
-    core.read(|feed| feed.check_append(&blocks))?;
     let (done, result) = async_channel::bounded(1);
     let _place = core.appends().enter(blocks, done);
     let somebody_else = async { result.recv().await.unwrap_or(Err(Error::Closed)) };
@@ -171,11 +172,11 @@ impl<'a> Batch<'a> {
         let range = plan.range();
         let commit = match &core.hooks().signer {
             _ if range.is_empty() => return Ok(range),
-            None => core.read(|feed| plan.sign(feed))?,
-            Some(signer) => {
+            Some(signer) if core.read(Feed::is_live) => {
                 let signature = signer.sign(plan.signable(), core.dialect()).await;
                 plan.with_signature(signature.map_err(|reason| Error::Signer(reason.into()))?)?
             }
+            _ => core.read(|feed| plan.sign(feed))?,
         };
         core.files().commit(commit.batch())?;
         core.apply(commit, None, |replicator, now, view| {

@@ -36,6 +36,11 @@ pub struct Builder {
     create_if_missing: bool,
     overwrite: bool,
     store_secret_key: bool,
+    force: bool,
+    static_feed: bool,
+    writable: bool,
+    read_only: bool,
+    indexing: bool,
     dialect: Dialect,
     noise_key_pair: Option<KeyPair>,
     runtime: Option<Arc<dyn Runtime>>,
@@ -53,6 +58,11 @@ impl Builder {
             create_if_missing: true,
             overwrite: false,
             store_secret_key: true,
+            force: false,
+            static_feed: false,
+            writable: false,
+            read_only: false,
+            indexing: false,
             dialect: Dialect::default(),
             noise_key_pair: None,
             runtime: default_runtime(),
@@ -83,6 +93,53 @@ impl Builder {
     /// Whether to forget what is stored and begin anew. Default: no.
     pub fn overwrite(mut self, yes: bool) -> Self {
         self.overwrite = yes;
+        self
+    }
+
+    /// Whether to forget what is stored if that is another feed than the one whose key is given. Default: no, opening fails
+    /// then.
+    pub fn force(mut self, yes: bool) -> Self {
+        self.force = yes;
+        self
+    }
+
+    /// Whether a new feed is static: without a key pair and without signatures, its key being the hash of what it holds.
+    /// Append to it, then [`finalize`](Hypercore::finalize) it. Until then it is opened again with the same option.
+    /// Default: no.
+    ///
+    /// ```
+    /// # async_std::task::block_on(async {
+    /// use hypercore::{Hypercore, Storage};
+    ///
+    /// let feed = Hypercore::builder(Storage::memory()).static_feed(true).open().await?;
+    /// feed.append("never to change").await?;
+    /// let key = feed.finalize().await?;
+    /// assert_eq!(key.as_bytes(), feed.tree_hash().as_bytes());
+    /// assert!(feed.append("again").await.is_err());
+    /// # Ok::<_, hypercore::Error>(()) }).unwrap();
+    /// ```
+    pub fn static_feed(mut self, yes: bool) -> Self {
+        self.static_feed = yes;
+        self
+    }
+
+    /// Whether opening fails if the feed can't be appended to. Default: no.
+    pub fn writable(mut self, yes: bool) -> Self {
+        self.writable = yes;
+        self
+    }
+
+    /// Whether to write nothing, neither now nor later. A feed in a directory that can't be written to is opened so.
+    /// Default: no.
+    pub fn read_only(mut self, yes: bool) -> Self {
+        self.read_only = yes;
+        self
+    }
+
+    /// Whether the bytes of the blocks are somebody else's business: appending doesn't write them to the file `data`,
+    /// which must hold them already, and clearing doesn't delete them there. Default: no.
+    pub fn indexing(mut self, yes: bool) -> Self {
+        self.indexing = yes;
         self
     }
 
@@ -190,6 +247,12 @@ impl Builder {
             create: self.create_if_missing,
             overwrite: self.overwrite,
             store_secret_key: self.store_secret_key,
+            force: self.force,
+            live: !self.static_feed,
+            // A signer makes it writable without a secret key.
+            writable: self.writable && self.hooks.signer.is_none(),
+            read_only: self.read_only,
+            external_data: self.indexing,
             dialect: self.dialect,
             seed: random()?,
             ..OpenOptions::default()

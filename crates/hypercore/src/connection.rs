@@ -9,6 +9,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use event_listener::Event as Wake;
+use feed::Feed;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use merkle::RemoteTree;
@@ -43,6 +44,9 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     core.check_open()?;
+    if !core.read(Feed::is_finalized) {
+        return Err(feed::Error::Unfinished.into());
+    }
     let mut driver = Driver::new(core, options)?;
     let mut timer = Timer::default();
     let mut input = vec![0; INPUT].into_boxed_slice();

@@ -63,10 +63,9 @@ pub(crate) struct Core {
     nodes: NodeCache,
     runtime: Arc<dyn Runtime>,
     noise: KeyPair,
-    // What never changes is kept beside the state, so that it is read without a lock.
-    key: PublicKey,
     dialect: Dialect,
-    writable: bool,
+    /// Whether it could be appended to when it was opened, so that it is no copy.
+    writer_here: bool,
     hooks: Hooks,
     appends: Queue,
     writer: async_lock::Mutex<()>,
@@ -95,10 +94,10 @@ impl Core {
         hooks: Hooks,
         settings: Settings,
     ) -> Result<Self> {
-        let writable = feed.is_live() && (feed.is_writable() || hooks.signer.is_some());
+        let writer_here = is_writable(&feed, &hooks);
         let config = Config {
             sparse: settings.sparse,
-            downloading: !writable,
+            downloading: !writer_here,
             max_requests: settings.max_requests,
             request_timeout: settings.request_timeout,
             seed: u64::from_le_bytes(random()?),
@@ -109,9 +108,8 @@ impl Core {
             nodes: NodeCache::new(settings.cache),
             runtime,
             noise,
-            key: feed.key(),
             dialect: feed.dialect(),
-            writable,
+            writer_here,
             hooks,
             appends: Queue::default(),
             writer: async_lock::Mutex::new(()),
@@ -130,11 +128,11 @@ impl Core {
     }
 
     pub(crate) fn key(&self) -> PublicKey {
-        self.key
+        self.read(Feed::key)
     }
 
     pub(crate) fn discovery_key(&self) -> DiscoveryKey {
-        self.key.discovery_key()
+        self.key().discovery_key()
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
@@ -142,7 +140,7 @@ impl Core {
     }
 
     pub(crate) fn is_writable(&self) -> bool {
-        self.writable
+        self.check_open().is_ok() && self.read(|feed| is_writable(feed, &self.hooks))
     }
 
     pub(crate) fn hooks(&self) -> &Hooks {
@@ -234,7 +232,7 @@ impl Core {
         } = &mut *state;
         let happened = feed.apply(commit);
         tell(replicator, now, &View(feed));
-        let complete = !self.writable && feed.bitfield().has_blocks(0..feed.length());
+        let complete = !self.writer_here && feed.bitfield().has_blocks(0..feed.length());
         let byte_length = feed.byte_length();
         let mut downloaded = false;
         let mut news = Vec::with_capacity(happened.len());
@@ -252,6 +250,7 @@ impl Core {
                     state.count(peer, |counters| counters.downloaded(len));
                     news.push(Event::Download { block, len, peer });
                 }
+                feed::Event::Clear { blocks } => news.push(Event::Clear { blocks }),
                 _ => {}
             }
         }
@@ -450,6 +449,12 @@ impl Core {
     }
 }
 
+/// Whether there is somebody to sign what is appended, or nothing to be signed.
+fn is_writable(feed: &Feed, hooks: &Hooks) -> bool {
+    let signer = hooks.signer.is_some() && feed.is_live() && !feed.is_read_only();
+    feed.is_writable() || signer
+}
+
 impl State {
     fn count(&mut self, peer: PeerId, count: impl Fn(&mut Counters)) {
         count(&mut self.totals);
@@ -486,7 +491,6 @@ impl State {
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core")
-            .field("writable", &self.writable)
             .field("closed", &self.closed)
             .finish_non_exhaustive()
     }

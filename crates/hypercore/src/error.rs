@@ -34,6 +34,12 @@ pub enum Error {
         /// The block.
         block: u64,
     },
+    /// Where the byte is can't be told from what is stored here, and the caller didn't want to wait for more.
+    #[error("byte {byte} can't be found with what is stored here")]
+    ByteNotLocal {
+        /// The byte.
+        byte: u64,
+    },
     /// No connected peer has the block, and the caller only wanted to wait for one that has.
     #[error("no peer has block {block}")]
     NotAvailable {

@@ -5,6 +5,7 @@
 
 use std::{
     fmt,
+    ops::Range,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -44,6 +45,11 @@ pub enum Event {
         len: usize,
         /// Who asked.
         peer: PeerId,
+    },
+    /// Blocks are no longer stored: they were cleared, or an audit found them damaged.
+    Clear {
+        /// The range; some of its blocks may not have been stored before.
+        blocks: Range<u64>,
     },
     /// Every block below the length is stored here.
     Sync,

@@ -13,7 +13,12 @@ use bytes::Bytes;
 use futures_lite::future;
 use replicate::{Order, Wish};
 
-use crate::{Encoding, Error, Result, core::Core, read::read_local, runtime::BoxFuture};
+use crate::{
+    Encoding, Error, Result,
+    core::Core,
+    read::{read_local, read_local_range},
+    runtime::BoxFuture,
+};
 
 /// What to do about blocks that aren't stored here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -261,9 +266,8 @@ async fn fetch_range(core: &Arc<Core>, blocks: Range<u64>, wait: Wait) -> Result
             core.wish(wish).granted().await?;
             core.check_open()?;
         }
-        let read = blocks.clone().map(|block| read_local(core, block));
         // Unless one was cleared meanwhile.
-        if let Some(all) = read.collect::<Result<Option<Vec<_>>>>()? {
+        if let Some(all) = read_local_range(core, blocks.clone())? {
             return Ok(all);
         }
     }

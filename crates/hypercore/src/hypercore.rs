@@ -224,9 +224,15 @@ impl<E: Encoding> Hypercore<E> {
         self.core.dialect()
     }
 
-    /// Whether the secret key is here.
+    /// Whether it can be appended to: its secret key or its signer is here, or it is static and not finalized. False once it
+    /// is closed.
     pub fn is_writable(&self) -> bool {
         self.core.is_writable()
+    }
+
+    /// Whether it can be read: false once it is closed.
+    pub fn is_readable(&self) -> bool {
+        self.core.check_open().is_ok()
     }
 
     /// Whether a block is stored here.
@@ -292,23 +298,6 @@ impl<E: Encoding> Hypercore<E> {
     /// connections go on.
     pub fn replicate<S>(&self, role: Role, socket: S) -> Replicate<S> {
         Replicate::new(Arc::clone(&self.core), role, socket)
-    }
-
-    /// How many bytes of disk, or of memory, the six files take. Less than their lengths where they have holes.
-    ///
-    /// # Errors
-    /// [`Error::Disk`], [`Error::Closed`].
-    pub fn disk_usage(&self) -> Result<u64> {
-        self.core.disk_usage()
-    }
-
-    /// Closes the feed, as [`close`](Self::close), and removes its six files. Their directory stays. A feed that was closed
-    /// before can be destroyed as well.
-    ///
-    /// # Errors
-    /// [`Error::Disk`] if a file can't be removed, or if another handle has opened the feed since it was closed here.
-    pub async fn destroy(&self) -> Result<()> {
-        self.core.destroy().await
     }
 
     /// Closes the feed for all handles: waits that are under way end with [`Error::Closed`](crate::Error::Closed), connections end, and the

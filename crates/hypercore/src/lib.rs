@@ -50,8 +50,10 @@ mod peers;
 mod random;
 mod read;
 mod runtime;
+mod seek;
 mod serve;
 mod session;
+mod space;
 mod stats;
 mod storage;
 mod store;
@@ -66,7 +68,7 @@ pub use ::storage::{
     Directory, Error as StorageError, File, MemoryFiles, OpenContext, Provider, RandomAccess,
 };
 pub use crypto::{Dialect, DiscoveryKey, Hash, KeyPair, PublicKey, SecretKey, Signable, Signature};
-pub use feed::{Error as FeedError, PutError};
+pub use feed::{AuditReport, Damage, Error as FeedError, Finding, PutError};
 pub use flat_tree::Index;
 pub use merkle::{Node, Proof, ProofError};
 pub use noise::{DialectChoice, KeyPair as NoiseKeyPair, Role};
@@ -88,11 +90,12 @@ pub use crate::{
     hypercore::Hypercore,
     peers::PeerInfo,
     runtime::{BoxFuture, Runtime},
+    seek::{ByteReader, Seek},
     session::{Replicate, Session},
     stats::{Counters, Stats},
     storage::Storage,
     stream::ReadStream,
-    trust::CreateProof,
+    trust::{CreateProof, SignatureAt},
     write::{ByteWriter, WriteSink},
 };
 

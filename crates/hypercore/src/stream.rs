@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     fmt,
-    ops::{Bound, Range, RangeBounds},
+    ops::{Range, RangeBounds},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -17,7 +17,8 @@ use crate::{
     Encoding, Result,
     core::Core,
     get::{Patience, Wait, decode, fetch},
-    read::read_local,
+    hypercore::bounded,
+    read::read_local_range,
     runtime::BoxFuture,
 };
 
@@ -80,22 +81,13 @@ enum State {
 
 impl<E: Encoding> ReadStream<E> {
     pub(crate) fn new(core: Arc<Core>, encoding: E, blocks: impl RangeBounds<u64>) -> Self {
-        let start = match blocks.start_bound() {
-            Bound::Included(&start) => start,
-            Bound::Excluded(&before) => before.saturating_add(1),
-            Bound::Unbounded => 0,
-        };
-        let end = match blocks.end_bound() {
-            Bound::Included(&last) => Some(last.saturating_add(1)),
-            Bound::Excluded(&end) => Some(end),
-            Bound::Unbounded => None,
-        };
+        let Range { start, end } = bounded(&blocks, u64::MAX);
         ReadStream {
             core,
             encoding,
             options: Options {
                 start,
-                end,
+                end: (end < u64::MAX).then_some(end),
                 live: false,
                 tail: false,
                 snapshot: true,
@@ -235,13 +227,9 @@ impl<E: Encoding> ReadStream<E> {
         }
         let limit = next.saturating_add(self.options.batch as u64);
         let missing = self.core.read(|feed| feed.bitfield().next_missing(next));
-        let run: Range<u64> = next..missing.min(limit).min(end.unwrap_or(u64::MAX));
-        for block in run {
-            match read_local(&self.core, block)? {
-                Some(bytes) => self.ahead.push_back(bytes),
-                None => break,
-            }
-        }
+        let run = next..missing.min(limit).min(end.unwrap_or(u64::MAX));
+        let blocks = read_local_range(&self.core, run)?;
+        self.ahead.extend(blocks.into_iter().flatten());
         Ok(())
     }
 }

@@ -8,7 +8,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use merkle::{Proof, ProofRequest, RemoteTree};
+use crypto::{PublicKey, Signature};
+use feed::SignatureStep;
+use merkle::{Node, Proof, ProofRequest, RemoteTree, Roots};
 
 use crate::{
     Encoding, Hypercore, Result,
@@ -65,6 +67,89 @@ impl<E: Encoding> Hypercore<E> {
         self.core().check_open()?;
         store(self.core(), None, vec![Arrival { proof, value }]).await
     }
+
+    /// The author's signature that covers a block: the first one that was made at it or behind it.
+    ///
+    /// # Errors
+    /// [`Error::Feed`](crate::Error::Feed) if there is no such block or the feed is static,
+    /// [`Error::Disk`](crate::Error::Disk), [`Error::Closed`](crate::Error::Closed).
+    pub fn signature(&self, block: u64) -> Result<SignatureAt> {
+        let core = self.core();
+        core.check_open()?;
+        let mut step = core.read(|feed| feed.find_signature(block))?;
+        loop {
+            step = match step {
+                SignatureStep::Read { search, reads } => {
+                    let replies = core.files().read(&reads)?;
+                    search.step(&replies)?
+                }
+                SignatureStep::Found { block, signature } => {
+                    return Ok(SignatureAt { block, signature });
+                }
+            }
+        }
+    }
+
+    /// Whether a signature is the author's for the feed as it was when `block` was its last one, in either dialect's form.
+    ///
+    /// # Errors
+    /// [`Error::Feed`](crate::Error::Feed) if that can't be decided: there is no such block, or its roots aren't stored here;
+    /// [`Error::Disk`](crate::Error::Disk), [`Error::Closed`](crate::Error::Closed).
+    pub fn verify(&self, block: u64, signature: &Signature) -> Result<bool> {
+        let roots = self.roots(block)?;
+        Ok(self.core().read(|feed| feed.verify(&roots, signature)))
+    }
+
+    /// The roots of the tree as it was when `block` was the last one, left to right.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn root_hashes(&self, block: u64) -> Result<Vec<Node>> {
+        Ok(self.roots(block)?.nodes().to_vec())
+    }
+
+    /// Hash and size of a block, whether the block itself is stored here or not.
+    ///
+    /// # Errors
+    /// [`Error::Feed`](crate::Error::Feed) if there is no such block or its hash isn't stored here,
+    /// [`Error::Disk`](crate::Error::Disk), [`Error::Closed`](crate::Error::Closed).
+    pub fn block_info(&self, block: u64) -> Result<Node> {
+        let core = self.core();
+        core.check_open()?;
+        let plan = core.read(|feed| feed.plan_block_info(block))?;
+        Ok(plan.finish(&core.read_nodes(plan.reads())?)?)
+    }
+
+    /// Ends a static feed, whose tree hash is its key from now on: others can copy it, and nobody can append to it. See
+    /// [`Builder::static_feed`](crate::Builder::static_feed).
+    ///
+    /// # Errors
+    /// [`Error::Feed`](crate::Error::Feed) if it isn't a static feed or is finalized already,
+    /// [`Error::Disk`](crate::Error::Disk), [`Error::Closed`](crate::Error::Closed).
+    pub async fn finalize(&self) -> Result<PublicKey> {
+        let core = self.core();
+        let _writer = core.writer().await?;
+        let commit = core.read(|feed| feed.commit_finalize())?;
+        core.files().commit(commit.batch())?;
+        core.apply(commit, None, |_, _, _| {});
+        Ok(core.key())
+    }
+
+    fn roots(&self, block: u64) -> Result<Roots> {
+        let core = self.core();
+        core.check_open()?;
+        let plan = core.read(|feed| feed.plan_roots(block))?;
+        Ok(plan.finish(&core.read_nodes(plan.reads())?)?)
+    }
+}
+
+/// A signature and where it was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignatureAt {
+    /// The block that was the last one when it was made.
+    pub block: u64,
+    /// The signature, of either form.
+    pub signature: Signature,
 }
 
 /// A proof that is about to be read. Await it.

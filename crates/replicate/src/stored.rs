@@ -55,11 +55,21 @@ impl Replicator {
 
     /// Blocks were removed from storage. Peers are told, and the blocks are not fetched again unless somebody wishes.
     pub fn handle_cleared(&mut self, now: Duration, blocks: Range<u64>, local: &dyn Local) {
-        if blocks.is_empty() {
-            return;
-        }
         if let Some(everything) = &mut self.everything {
             everything.cleared.insert(blocks.clone());
+        }
+        self.handle_gone(now, blocks, local);
+    }
+
+    /// Blocks that were stored are found to be damaged and no longer count. Peers are told, and unless the feed is sparse the
+    /// blocks are fetched again.
+    pub fn handle_lost(&mut self, now: Duration, blocks: Range<u64>, local: &dyn Local) {
+        self.handle_gone(now, blocks, local);
+    }
+
+    fn handle_gone(&mut self, now: Duration, blocks: Range<u64>, local: &dyn Local) {
+        if blocks.is_empty() {
+            return;
         }
         self.epoch += 1;
         let unhave = Unhave {
