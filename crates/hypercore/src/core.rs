@@ -352,6 +352,12 @@ impl Core {
         state.replicator.is_claimed(block) || state.replicator.is_asking()
     }
 
+    /// Whether some peer claims a length, or hasn't said yet what it has.
+    pub(crate) fn is_length_available(&self, length: u64) -> bool {
+        let state = self.state();
+        state.replicator.remote_length() >= length || state.replicator.is_asking()
+    }
+
     /// Completes when what peers have or are asked for may have changed.
     pub(crate) fn changed(&self) -> EventListener {
         self.changed.listen()

@@ -46,6 +46,9 @@ pub enum Error {
         /// The block.
         block: u64,
     },
+    /// No connected peer has a longer feed, and the caller only wanted to wait for one that has.
+    #[error("no peer has an update")]
+    NoUpdate,
     /// The feed has no blocks, so it has no last one.
     #[error("the feed is empty")]
     Empty,

@@ -40,6 +40,7 @@ mod builder;
 mod cache;
 mod connection;
 mod core;
+mod download;
 mod encoding;
 mod error;
 mod events;
@@ -60,6 +61,7 @@ mod store;
 mod stream;
 mod trust;
 mod turn;
+mod update;
 mod view;
 mod wish;
 mod write;
@@ -70,7 +72,7 @@ pub use ::storage::{
 pub use crypto::{Dialect, DiscoveryKey, Hash, KeyPair, PublicKey, SecretKey, Signable, Signature};
 pub use feed::{AuditReport, Damage, Error as FeedError, Finding, PutError};
 pub use flat_tree::Index;
-pub use merkle::{Node, Proof, ProofError};
+pub use merkle::{Node, PortableError, PortableProof, Proof, ProofError};
 pub use noise::{DialectChoice, KeyPair as NoiseKeyPair, Role};
 pub use protocol::Error as ProtocolError;
 pub use replicate::{Error as ReplicationError, PeerId};
@@ -82,6 +84,7 @@ pub use crate::runtime::AsyncStd;
 pub use crate::{
     builder::Builder,
     cache::CacheConfig,
+    download::{Download, DownloadRequest, Progress},
     encoding::{Base64, Binary, BoxError, Encode, Encoding, Hex, Utf8},
     error::{Error, PeerError, Result, SharedError},
     events::{Event, Events},
@@ -96,6 +99,7 @@ pub use crate::{
     storage::Storage,
     stream::ReadStream,
     trust::{CreateProof, SignatureAt},
+    update::Update,
     write::{ByteWriter, WriteSink},
 };
 

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use crypto::{PublicKey, Signature};
 use feed::SignatureStep;
-use merkle::{Node, Proof, ProofRequest, RemoteTree, Roots};
+use merkle::{Node, PortableProof, Proof, ProofRequest, RemoteTree, Roots};
 
 use crate::{
     Encoding, Hypercore, Result,
@@ -41,6 +41,33 @@ impl<E: Encoding> Hypercore<E> {
                 digest: 0,
             },
         }
+    }
+
+    /// A proof of a block that stands alone: it becomes bytes that can be kept or sent any way, and whoever has the public key
+    /// and the block can check it, without a feed.
+    ///
+    /// ```
+    /// # async_std::task::block_on(async {
+    /// use hypercore::{Hypercore, PortableProof, Storage};
+    ///
+    /// let feed = Hypercore::open(Storage::memory()).await?;
+    /// feed.append_batch(["a", "b", "c"]).await?;
+    /// let bytes = feed.portable_proof(1)?.to_bytes();
+    ///
+    /// let proof = PortableProof::from_bytes(&bytes).unwrap();
+    /// assert!(proof.verify(&feed.key(), b"b").is_ok());
+    /// assert!(proof.verify(&feed.key(), b"x").is_err());
+    /// # Ok::<_, hypercore::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Feed`](crate::Error::Feed) if the hash of the block isn't stored here or the feed is static and not finalized,
+    /// [`Error::Disk`](crate::Error::Disk), [`Error::Closed`](crate::Error::Closed).
+    pub fn portable_proof(&self, block: u64) -> Result<PortableProof> {
+        let core = self.core();
+        core.check_open()?;
+        let plan = core.read(|feed| feed.plan_portable_proof(block))?;
+        Ok(plan.finish(&core.read_nodes(plan.reads())?)?)
     }
 
     /// Stores a block that came with a proof, or only its hashes, as if a peer had sent it.

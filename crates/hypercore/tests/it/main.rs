@@ -9,6 +9,7 @@
 mod copying;
 mod duplex;
 mod encodings;
+mod fetching;
 mod hooks;
 mod hostile;
 mod local;

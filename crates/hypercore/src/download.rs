@@ -1,0 +1,158 @@
+//! Fetching blocks without reading them.
+
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    ops::Range,
+    pin::Pin,
+    sync::Arc,
+};
+
+use bitfield::RangeSet;
+use replicate::Order;
+
+use crate::{Encoding, Hypercore, Result, core::Core, wish::Wish};
+
+impl<E: Encoding> Hypercore<E> {
+    /// Begins to fetch blocks from whoever has them: a block, a range, or a [`DownloadRequest`]. Blocks that somebody waits
+    /// for, as [`get`](Self::get) does, go first.
+    ///
+    /// It goes on until everything is here or the result is dropped; awaiting that is only needed to know when.
+    ///
+    /// ```
+    /// # async_std::task::block_on(async {
+    /// use hypercore::{DownloadRequest, Hypercore, Storage};
+    ///
+    /// let feed = Hypercore::open(Storage::memory()).await?;
+    /// feed.append_batch(["a", "b", "c"]).await?;
+    /// // What is here already takes no time.
+    /// feed.download(0..2).await?;
+    /// let download = feed.download(DownloadRequest::blocks([0, 2, 7]));
+    /// assert_eq!((download.progress().have, download.progress().total), (2, Some(3)));
+    /// # Ok::<_, hypercore::Error>(()) }).unwrap();
+    /// ```
+    pub fn download(&self, request: impl Into<DownloadRequest>) -> Download {
+        let request = request.into();
+        let core = self.core();
+        let wish = core.wish(match request.order {
+            Order::Random => replicate::Wish::Blocks(request.blocks.clone()),
+            order => replicate::Wish::Range {
+                blocks: request.blocks.first().unwrap_or(0)..request.blocks.end(),
+                order,
+            },
+        });
+        Download {
+            core: Arc::clone(core),
+            blocks: request.blocks,
+            wish,
+        }
+    }
+}
+
+/// What to fetch.
+#[derive(Clone, Debug)]
+pub struct DownloadRequest {
+    blocks: RangeSet,
+    order: Order,
+}
+
+impl DownloadRequest {
+    /// Everything there is and everything that is appended later. It is never done; drop it to end it.
+    pub fn all() -> Self {
+        DownloadRequest::from(0..u64::MAX)
+    }
+
+    /// These blocks.
+    pub fn blocks(blocks: impl IntoIterator<Item = u64>) -> Self {
+        let blocks = blocks
+            .into_iter()
+            .map(|block| block..block.saturating_add(1));
+        DownloadRequest {
+            blocks: blocks.collect(),
+            order: Order::Random,
+        }
+    }
+
+    /// A range, from its first block to its last. Other ranges are fetched from random places on, so that several readers of
+    /// one writer soon have something for one another.
+    pub fn linear(blocks: Range<u64>) -> Self {
+        DownloadRequest {
+            order: Order::Linear,
+            ..DownloadRequest::from(blocks)
+        }
+    }
+}
+
+impl From<Range<u64>> for DownloadRequest {
+    fn from(blocks: Range<u64>) -> Self {
+        DownloadRequest {
+            blocks: [blocks].into_iter().collect(),
+            order: Order::Random,
+        }
+    }
+}
+
+impl From<u64> for DownloadRequest {
+    fn from(block: u64) -> Self {
+        DownloadRequest::blocks([block])
+    }
+}
+
+/// Blocks that are being fetched. Await it to know when all are here.
+///
+/// # Cancellation
+/// Dropping it, or the future that it becomes, ends the fetching of what nobody else wants. Requests under way are taken
+/// back.
+#[must_use = "dropping a download cancels it"]
+pub struct Download {
+    core: Arc<Core>,
+    blocks: RangeSet,
+    wish: Wish,
+}
+
+/// How far a download is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// How many of the blocks are here.
+    pub have: u64,
+    /// How many there are to fetch, unless that has no end.
+    pub total: Option<u64>,
+}
+
+impl Download {
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        let runs = self.blocks.iter();
+        let have = self.core.read(|feed| {
+            let counts = runs.map(|run| feed.bitfield().count_blocks(run));
+            counts.sum()
+        });
+        Progress {
+            have,
+            total: (self.blocks.end() < u64::MAX).then(|| self.blocks.count(0..u64::MAX)),
+        }
+    }
+
+    /// Ends it, like dropping it.
+    pub fn cancel(self) {}
+}
+
+impl IntoFuture for Download {
+    type Output = Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            self.core.check_open()?;
+            self.wish.granted().await
+        })
+    }
+}
+
+impl fmt::Debug for Download {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Download")
+            .field("progress", &self.progress())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,168 @@
+//! Fetching without reading: ranges, blocks, and longer feeds.
+
+use std::time::Duration;
+
+use async_std::task;
+use futures_lite::future::poll_once;
+use hypercore::{Dialect, DownloadRequest, Error, Hypercore, PortableProof, Storage};
+
+use crate::pair::{connect, writer};
+
+const MOMENT: Duration = Duration::from_millis(20);
+
+async fn sparse_copy(writer: &Hypercore) -> Hypercore {
+    let builder = Hypercore::builder(Storage::memory())
+        .key(writer.key())
+        .sparse(true);
+    builder.open().await.unwrap()
+}
+
+#[test]
+fn what_is_here_already_is_fetched_at_once() {
+    task::block_on(async {
+        let feed = writer(5, Dialect::V8).await;
+        feed.download(0..5).await.unwrap();
+        feed.download(3).await.unwrap();
+        feed.download(2..2).await.unwrap();
+        feed.download(DownloadRequest::blocks([4, 0]))
+            .await
+            .unwrap();
+        feed.download(DownloadRequest::blocks([])).await.unwrap();
+        feed.download(DownloadRequest::linear(1..4)).await.unwrap();
+    });
+}
+
+#[test]
+fn only_what_is_wished_for_is_fetched() {
+    task::block_on(async {
+        let writer = writer(50, Dialect::V8).await;
+        let reader = sparse_copy(&writer).await;
+        let _connection = connect(&reader, &writer, true);
+        reader.download(10..20).await.unwrap();
+        reader
+            .download(DownloadRequest::blocks([3, 45]))
+            .await
+            .unwrap();
+        reader
+            .download(DownloadRequest::linear(30..33))
+            .await
+            .unwrap();
+        assert_eq!(reader.missing(..), [0..3, 4..10, 20..30, 33..45, 46..50]);
+    });
+}
+
+#[test]
+fn a_download_beyond_the_end_waits_for_the_feed_to_grow() {
+    task::block_on(async {
+        let writer = writer(2, Dialect::V8).await;
+        let reader = sparse_copy(&writer).await;
+        let _connection = connect(&reader, &writer, true);
+        let download = reader.download(1..4);
+        assert_eq!(download.progress().total, Some(3));
+        let download = task::spawn(download.into_future());
+        writer.append_batch(["x", "y"]).await.unwrap();
+        download.await.unwrap();
+        assert_eq!(reader.missing(..), vec![0..1; 1]);
+    });
+}
+
+#[test]
+fn everything_is_never_done_and_a_dropped_download_fetches_no_more() {
+    task::block_on(async {
+        let writer = writer(20, Dialect::V8).await;
+        let reader = sparse_copy(&writer).await;
+        let _connection = connect(&reader, &writer, true);
+        let all = reader.download(DownloadRequest::all());
+        while reader.downloaded(..) < 20 {
+            task::yield_now().await;
+        }
+        assert_eq!((all.progress().have, all.progress().total), (20, None));
+        writer.append("one").await.unwrap();
+        while !reader.has(20) {
+            task::yield_now().await;
+        }
+        all.cancel();
+        writer.append("two").await.unwrap();
+        reader.update().min_length(22).await.unwrap();
+        assert!(!reader.has(21));
+    });
+}
+
+#[test]
+fn closing_ends_downloads_and_updates_with_closed() {
+    task::block_on(async {
+        let feed = writer(1, Dialect::V8).await;
+        let download = task::spawn(feed.download(0..9).into_future());
+        let update = task::spawn(feed.update().into_future());
+        task::sleep(MOMENT).await;
+        feed.close().await.unwrap();
+        assert!(matches!(download.await, Err(Error::Closed)));
+        assert!(matches!(update.await, Err(Error::Closed)));
+        assert!(matches!(feed.download(0..1).await, Err(Error::Closed)));
+        assert!(matches!(feed.update().await, Err(Error::Closed)));
+    });
+}
+
+#[test]
+fn an_update_is_an_append_here_or_a_proof_from_a_peer() {
+    task::block_on(async {
+        let writer = writer(3, Dialect::V8).await;
+        assert_eq!(writer.update().min_length(2).await.unwrap(), 3);
+        let mut waiting = writer.update().into_future();
+        assert!(poll_once(&mut waiting).await.is_none());
+        writer.append("d").await.unwrap();
+        assert_eq!(waiting.await.unwrap(), 4);
+
+        let reader = sparse_copy(&writer).await;
+        let _connection = connect(&reader, &writer, true);
+        assert_eq!(reader.update().await.unwrap(), 4);
+        assert_eq!(reader.downloaded(..), 0);
+        let late = reader.update().timeout(MOMENT).await;
+        assert!(matches!(late, Err(Error::TimedOut)), "{late:?}");
+    });
+}
+
+#[test]
+fn an_update_if_available_ends_when_nobody_has_one() {
+    task::block_on(async {
+        let writer = writer(3, Dialect::V8).await;
+        let none = writer.update().if_available().await;
+        assert!(matches!(none, Err(Error::NoUpdate)), "{none:?}");
+        assert_eq!(
+            writer.update().if_available().min_length(3).await.unwrap(),
+            3
+        );
+
+        let reader = sparse_copy(&writer).await;
+        assert!(matches!(
+            reader.update().if_available().await,
+            Err(Error::NoUpdate)
+        ));
+        let _connection = connect(&reader, &writer, true);
+        while reader.peers().is_empty() {
+            task::yield_now().await;
+        }
+        assert_eq!(reader.update().if_available().await.unwrap(), 3);
+        assert!(matches!(
+            reader.update().if_available().await,
+            Err(Error::NoUpdate)
+        ));
+    });
+}
+
+#[test]
+fn a_portable_proof_needs_only_the_key() {
+    for dialect in [Dialect::V8, Dialect::V9] {
+        task::block_on(async {
+            let writer = writer(11, dialect).await;
+            for block in 0..11 {
+                let bytes = writer.portable_proof(block).unwrap().to_bytes();
+                let proof = PortableProof::from_bytes(&bytes).unwrap();
+                let value = writer.get(block).await.unwrap();
+                assert!(proof.verify(&writer.key(), &value).is_ok());
+                assert!(proof.verify(&writer.key(), b"something else").is_err());
+            }
+            assert!(writer.portable_proof(11).is_err());
+        });
+    }
+}
