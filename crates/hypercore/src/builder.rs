@@ -12,8 +12,7 @@ use crate::{
     BoxError, CacheConfig, Error, Hypercore, Result, Signer, Source, Storage, Verifier,
     core::{Core, Settings},
     hooks::Hooks,
-    random::random,
-    runtime::{Runtime, default_runtime},
+    runtime::{Runtime, default_runtime, random},
 };
 
 /// The options of a feed that is about to be opened.
@@ -239,7 +238,7 @@ impl Builder {
         let runtime = self.runtime.ok_or(Error::NoRuntime)?;
         let noise = match self.noise_key_pair {
             Some(pair) => pair,
-            None => KeyPair::from_secret(random()?),
+            None => KeyPair::from_secret(random(&*runtime)?),
         };
         let options = OpenOptions {
             key: self.key,
@@ -254,7 +253,7 @@ impl Builder {
             read_only: self.read_only,
             external_data: self.indexing,
             dialect: self.dialect,
-            seed: random()?,
+            seed: random(&*runtime)?,
             ..OpenOptions::default()
         };
         let mut files = FileSet::open(self.storage.into_provider())?;

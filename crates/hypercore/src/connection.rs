@@ -21,8 +21,7 @@ use crate::{
     Result, Session,
     core::Core,
     peers::Member,
-    random::random,
-    runtime::Runtime,
+    runtime::{Runtime, random},
     serve::serve,
     session::Options,
     store::{Arrival, store},
@@ -132,8 +131,8 @@ impl Driver {
         config.live = options.live;
         config.timeout = options.timeout;
         let randomness = Randomness {
-            ephemeral: random()?,
-            nonce: random()?,
+            ephemeral: random(core.runtime())?,
+            nonce: random(core.runtime())?,
         };
         let mut connection = Connection::new(config, randomness, core.runtime().now())?;
         let channel = connection.open(&core.key())?;

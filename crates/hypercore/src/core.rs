@@ -31,8 +31,7 @@ use crate::{
     events::Broadcast,
     hooks::Hooks,
     peers::{Member, PeerInfo, Slot},
-    random::random,
-    runtime::Runtime,
+    runtime::{Runtime, random},
     stats::{Counters, Stats},
     view::View,
     wish::Wish,
@@ -100,7 +99,7 @@ impl Core {
             downloading: !writer_here,
             max_requests: settings.max_requests,
             request_timeout: settings.request_timeout,
-            seed: u64::from_le_bytes(random()?),
+            seed: u64::from_le_bytes(random(&*runtime)?),
             ..Config::default()
         };
         Ok(Core {

@@ -48,7 +48,6 @@ mod get;
 mod hooks;
 mod hypercore;
 mod peers;
-mod random;
 mod read;
 mod runtime;
 mod seek;

@@ -1,4 +1,4 @@
-//! What the facade needs of an asynchronous runtime: a clock, a timer, and a place for calls that block.
+//! What the facade needs of its surroundings: a clock, a timer, a place for calls that block, and randomness.
 //!
 //! Everything else is runtime-neutral: sockets come in through the `futures-io` traits, locks and channels work on any
 //! executor. The one runtime that ships is async-std, in one file behind the feature of the same name.
@@ -7,6 +7,8 @@
 mod async_std;
 
 use std::{any::Any, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use crate::{Error, Result};
 
 #[cfg(feature = "async-std")]
 pub use async_std::AsyncStd;
@@ -30,11 +32,27 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
     /// The call runs to its end even if the future is dropped.
     fn unblock(&self, call: Box<dyn FnOnce() + Send>) -> BoxFuture<()>;
 
+    /// Fills `bytes` with randomness fit for keys. Default: that of the operating system. Only a simulation has a reason to
+    /// answer otherwise.
+    ///
+    /// # Errors
+    /// [`Error::Randomness`] if there is none.
+    fn random(&self, bytes: &mut [u8]) -> Result<()> {
+        getrandom::fill(bytes).map_err(Error::Randomness)
+    }
+
     /// Ends the sending direction of a socket of this runtime, if closing it by `AsyncWrite::poll_close` only flushes it.
     ///
     /// Called once everything is sent and the socket is closed. Without it two peers that have said all they had to say
     /// would wait for one another. Default: does nothing, which is right for sockets whose `poll_close` does it.
     fn end_sending(&self, _socket: &mut dyn Any) {}
+}
+
+/// So many random bytes.
+pub(crate) fn random<const N: usize>(runtime: &dyn Runtime) -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    runtime.random(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The runtime of a feed for which none was named.
