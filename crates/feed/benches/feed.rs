@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::hint::black_box;
+use std::{hint::black_box, ops::Range};
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use crypto::{PublicKey, Verified};
-use hypercore_feed::{Feed, OpenOptions, Opening, Put, Step};
+use hypercore_feed::{AuditReport, AuditStep, Feed, OpenOptions, Opening, Put, SeekStep, Step};
 use merkle::{Proof, ProofRequest, RemoteTree};
 use storage::{FileSet, MemoryFiles};
 
@@ -65,6 +65,43 @@ impl Log {
             .unwrap();
         let bytes = self.files.read(&[place.read()]).unwrap().remove(0);
         place.finish(bytes).unwrap()
+    }
+
+    fn get_range(&self, blocks: Range<u64>) -> Vec<Bytes> {
+        let plan = self.feed.plan_get_range(blocks).unwrap();
+        let place = plan
+            .locate(&self.files.read(plan.reads()).unwrap())
+            .unwrap();
+        let bytes = self.files.read(&[place.read()]).unwrap().remove(0);
+        place.finish(bytes).unwrap()
+    }
+
+    fn seek(&self, byte: u64) -> (u64, u64) {
+        let mut step = self.feed.seek(byte).unwrap();
+        loop {
+            step = match step {
+                SeekStep::Read { seeking, reads } => seeking
+                    .step(&self.feed, &self.files.read(&reads).unwrap())
+                    .unwrap(),
+                SeekStep::Found { block, offset } => return (block, offset),
+                SeekStep::Unknown { .. } => unreachable!("all hashes are stored"),
+            };
+        }
+    }
+
+    fn audit(&self, deep: bool) -> AuditReport {
+        let mut step = match deep {
+            true => self.feed.deep_audit(),
+            false => self.feed.audit(),
+        };
+        loop {
+            step = match step {
+                AuditStep::Read { auditing, reads } => {
+                    auditing.step(&self.feed, &self.files.read(&reads).unwrap())
+                }
+                AuditStep::Done(report) => return report,
+            };
+        }
     }
 
     fn prove(&self, remote: &mut RemoteTree, block: u64, digest: u64) -> Proof {
@@ -183,5 +220,40 @@ fn read(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, append, put, read);
+fn many(c: &mut Criterion) {
+    let log = Log::writer();
+    let mut group = c.benchmark_group("blocks of 100 bytes");
+    group.throughput(Throughput::Elements(BATCH));
+    group.bench_function(format!("get {BATCH} one by one"), |b| {
+        b.iter(|| (0..BATCH).for_each(|block| drop(black_box(log.get(block)))));
+    });
+    group.bench_function(format!("get {BATCH} as a range"), |b| {
+        b.iter(|| black_box(log.get_range(0..BATCH)));
+    });
+    group.bench_function(format!("audit {BATCH}"), |b| {
+        b.iter(|| black_box(log.audit(false)));
+    });
+    group.bench_function(format!("audit {BATCH} deeply"), |b| {
+        b.iter(|| black_box(log.audit(true)));
+    });
+    group.finish();
+}
+
+fn seek(c: &mut Criterion) {
+    let mut group = c.benchmark_group("seek among blocks");
+    for length in [1u64 << 10, 1 << 17] {
+        let mut log = Log::open(None);
+        log.append(vec![Bytes::from_static(&[7; 10]); length as usize]);
+        let mut byte = 0;
+        group.bench_function(length.to_string(), |b| {
+            b.iter(|| {
+                byte = (byte + 7_654_321) % (10 * length);
+                black_box(log.seek(byte))
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, append, put, read, many, seek);
 criterion_main!(benches);
