@@ -187,23 +187,25 @@ impl Opening {
     /// The small files, and what tells whether there is data.
     fn probe(self) -> Step {
         let read = |file, offset, len| Read { file, offset, len };
-        self.read(
-            Stage::Files,
-            vec![
-                read(File::Key, 0, PublicKey::LEN),
-                read(File::SecretKey, 0, SecretKey::LEN),
-                read(File::Tree, 0, HEADER as usize + 1),
-                read(File::Data, 0, 1),
-                read(File::Bitfield, 0, HEADER as usize + 1),
-                read(File::Signatures, 0, HEADER as usize + 1),
-            ],
-        )
+        let mut reads = vec![
+            read(File::Key, 0, PublicKey::LEN),
+            read(File::Tree, 0, HEADER as usize + 1),
+            read(File::Data, 0, 1),
+            read(File::Bitfield, 0, HEADER as usize + 1),
+            read(File::Signatures, 0, HEADER as usize + 1),
+        ];
+        // Who only reads may not be allowed to read that.
+        if !self.options.read_only {
+            reads.push(read(File::SecretKey, 0, SecretKey::LEN));
+        }
+        self.read(Stage::Files, reads)
     }
 
     fn found_files(mut self, replies: &[Bytes]) -> Result<Step, Error> {
-        let [key, secret, tree, data, bitfield, signatures] = replies else {
+        let [key, tree, data, bitfield, signatures, secret @ ..] = replies else {
             return Err(Error::corrupt(File::Key, Damage::Short));
         };
+        let secret = first(secret);
         if key.is_empty() {
             let holds = |file: &Bytes| file.len() > HEADER as usize;
             let signed = holds(signatures) || !secret.is_empty();

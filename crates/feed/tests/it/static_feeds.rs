@@ -4,7 +4,7 @@ use bytes::Bytes;
 use crypto::{PublicKey, Signature};
 use hypercore_feed::{Error, Event, OpenOptions, PutError};
 use merkle::{ProofRequest, RemoteTree, Roots};
-use storage::{File, MemoryFiles};
+use storage::{Batch, File, MemoryFiles, Op};
 
 use crate::world::{Log, bytes, contents, made_up, replace, seeded, with_key};
 
@@ -121,6 +121,50 @@ fn a_signed_feed_without_its_key_is_not_taken_for_one() {
     replace(&files, File::SecretKey, &[]);
     assert_eq!(Log::open(files.clone(), unfinished()).err(), lost);
     assert_eq!(contents(&files)[2..], before[2..]);
+}
+
+/// The first changes of a batch.
+fn part(batch: &Batch, ops: usize) -> Batch {
+    let mut part = Batch::new();
+    for op in &batch.ops()[..ops] {
+        match op.clone() {
+            Op::Write {
+                file,
+                offset,
+                parts,
+            } => part.write_parts(file, offset, parts),
+            _ => part.barrier(),
+        }
+    }
+    part
+}
+
+#[test]
+fn a_cut_leaves_it_before_or_behind_an_append_or_its_end() {
+    let (log, _) = writer(4);
+    let blocks: Vec<Bytes> = (4..7).map(|block| made_up(5, block)).collect();
+    let append = log.feed.plan_append(blocks).unwrap();
+    let append = append.sign(&log.feed).unwrap();
+    let end = log.feed.commit_finalize().unwrap();
+    for commit in [&append, &end] {
+        for ops in 0..=commit.batch().ops().len() {
+            let (log, files) = writer(4);
+            log.files.commit(&part(commit.batch(), ops)).unwrap();
+            drop(log);
+            let mut log = Log::open(files, unfinished()).unwrap();
+            for block in 0..log.length() {
+                assert_eq!(log.get(block).unwrap(), made_up(5, block));
+            }
+            match log.feed.is_finalized() {
+                true => assert_eq!(log.length(), 4),
+                false => {
+                    assert!(log.length() == 4 || log.length() == 7);
+                    log.append(["more"]);
+                    finalize(&mut log);
+                }
+            }
+        }
+    }
 }
 
 #[test]

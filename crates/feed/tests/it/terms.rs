@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use crypto::KeyPair;
-use hypercore_feed::{Error, OpenOptions, PutError};
+use hypercore_feed::{Error, OpenOptions, Opening, PutError, Step};
 use merkle::RemoteTree;
-use storage::{File, MemoryFiles};
+use storage::{File, FileSet, MemoryFiles};
 
 use crate::world::{Log, bytes, contents, key_of, made_up, replace, seeded, with_key};
 
@@ -116,6 +116,26 @@ fn read_only_reads_and_changes_nothing() {
     assert_eq!(error, PutError::Local(Error::ReadOnly));
     drop(log);
     assert_eq!(contents(&files), before);
+}
+
+#[test]
+fn read_only_needs_no_secret_key() {
+    let files = stored(1);
+    replace(&files, File::SecretKey, b"unreadable");
+    assert!(Log::open(files.clone(), seeded(9)).is_err());
+    let set = FileSet::open(Box::new(files)).unwrap();
+    let mut step = Opening::new(read_only()).step(vec![]).unwrap();
+    let feed = loop {
+        step = match step {
+            Step::Read { opening, reads } => {
+                assert!(reads.iter().all(|read| read.file != File::SecretKey));
+                opening.step(set.read(&reads).unwrap()).unwrap()
+            }
+            Step::Commit { .. } => panic!("nothing is written"),
+            Step::Done(feed) => break feed,
+        };
+    };
+    assert_eq!(feed.length(), 5);
 }
 
 #[test]
