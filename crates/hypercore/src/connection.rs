@@ -1,294 +1,405 @@
-//! Drives one connection: bytes between the socket and the protocol, messages between the protocol and the replicator,
-//! blocks between the messages and the files.
-//!
-//! Each turn ends by one thing happening (bytes, room to write, news from the feed, time) and is followed by all the
-//! work that it gave rise to. The order of a turn's work is the order of the layers: messages in, blocks stored,
-//! requests served, bytes out.
+//! One connection with any number of feeds: how it is to be, and the handle by which it is told what to carry.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
-
-use bytes::Bytes;
-use event_listener::Event as Wake;
-use feed::Feed;
-use futures_io::{AsyncRead, AsyncWrite};
-use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
-use merkle::RemoteTree;
-use protocol::{Channel, Config, Connection, Event, Randomness};
-use replicate::{Action, PeerConfig};
-use wire::{Message, Request};
-
-use crate::{
-    Result, Session,
-    core::Core,
-    peers::Member,
-    runtime::{Runtime, random},
-    serve::serve,
-    session::Options,
-    store::{Arrival, store},
-    turn::{Timer, Turn, Waiting, turn},
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::Future,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
-/// How much is read from a socket at a time.
-const INPUT: usize = 64 * 1024;
+use crypto::DiscoveryKey;
+use event_listener::Event as Wake;
+use futures_io::{AsyncRead, AsyncWrite};
+use noise::{DialectChoice, KeyPair, Role};
+use protocol::Security;
 
-/// Requests are answered as long as less than this waits to be sent.
-const SEND_AHEAD: usize = 512 * 1024;
+use crate::{
+    BoxFuture, Encoding, Error, Hypercore, Result, Runtime, Session,
+    core::Core,
+    driver::run,
+    runtime::{default_runtime, random},
+};
 
-/// How long a remote that has said all may take to hang up.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// The silence after which a connection is given up.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Replicates one feed over one socket until the connection ends.
-pub(crate) async fn run<S>(core: Arc<Core>, mut socket: S, options: Options) -> Result<Session>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    core.check_open()?;
-    if !core.read(Feed::is_finalized) {
-        return Err(feed::Error::Unfinished.into());
-    }
-    let mut driver = Driver::new(core, options)?;
-    let mut timer = Timer::default();
-    let mut input = vec![0; INPUT].into_boxed_slice();
-    let mut output = Bytes::new();
-    loop {
-        // Listen first, look second: what is left for us in between wakes the turn at once.
-        let mut wake = Box::pin(driver.wake.listen());
-        let worked = driver.work().await;
-        if output.is_empty() {
-            output = driver.transmit();
-        }
-        worked?;
-        if output.is_empty() && driver.connection.is_finished() {
-            let remote_ended = driver.remote_ended;
-            hang_up(&mut socket, &mut input, remote_ended, driver.core.runtime()).await;
-            return Ok(driver.session());
-        }
-        if output.is_empty() && driver.remote_ended {
-            return Ok(driver.session());
-        }
-        let deadline = driver.deadline();
-        timer.set(deadline, driver.core.runtime());
-        let waiting = Waiting {
-            input: &mut input,
-            reading: !driver.remote_ended && driver.wants_input(),
-            output: &mut output,
-            wake: &mut wake,
-            timer: &mut timer,
-        };
-        match turn(&mut socket, waiting).await? {
-            Turn::Received(len) => driver.receive(input.get(..len).unwrap_or_default())?,
-            Turn::Ended => {
-                driver.remote_ended = true;
-                driver.connection.handle_end(driver.core.runtime().now());
-            }
-            Turn::Due => driver.timeout()?,
-            Turn::Written | Turn::Woken => {}
+/// A connection to a peer, on which any number of feeds are exchanged.
+///
+/// Feeds are added before it runs and while it does, by either side first. For a single feed there is
+/// [`Hypercore::replicate`].
+///
+/// ```
+/// use async_std::{net::{TcpListener, TcpStream}, task};
+/// use hypercore::{Connection, Hypercore, Role, Storage};
+///
+/// # task::block_on(async {
+/// let (a, b) = (Hypercore::open(Storage::memory()).await?, Hypercore::open(Storage::memory()).await?);
+/// a.append("of a").await?;
+/// b.append("of b").await?;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+/// let address = listener.local_addr().unwrap();
+/// let server = Connection::new(Role::Responder);
+/// server.add(&a)?;
+/// server.add(&b)?;
+/// let server = task::spawn(async move {
+///     let (socket, _) = listener.accept().await.unwrap();
+///     server.run(socket).await
+/// });
+///
+/// let client = Connection::new(Role::Initiator);
+/// let mut copies = Vec::new();
+/// for feed in [&a, &b] {
+///     let copy = Hypercore::builder(Storage::memory()).key(feed.key()).open().await?;
+///     client.add(&copy)?;
+///     copies.push(copy);
+/// }
+/// client.run(TcpStream::connect(address).await.unwrap()).await?;
+/// server.await?;
+/// assert_eq!(copies[1].get(0).await?, "of b");
+/// # Ok::<_, hypercore::Error>(()) }).unwrap();
+/// ```
+#[must_use = "a connection does nothing unless it runs"]
+pub struct Connection {
+    pub(crate) options: Options,
+    shared: Arc<Shared>,
+}
+
+/// How a connection is to be.
+pub(crate) struct Options {
+    pub(crate) role: Role,
+    pub(crate) live: bool,
+    pub(crate) dialect: DialectChoice,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) security: Security,
+    pub(crate) key_pair: Option<KeyPair>,
+    pub(crate) runtime: Option<Arc<dyn Runtime>>,
+    pub(crate) on_authenticate: Option<OnAuthenticate>,
+    pub(crate) on_discovery_key: Option<OnDiscoveryKey>,
+    /// The feed with which the connection ends, if it was made for one.
+    pub(crate) only: Option<Arc<Core>>,
+}
+
+type OnAuthenticate = Box<dyn Fn([u8; 32]) -> BoxFuture<bool> + Send + Sync>;
+type OnDiscoveryKey = Box<dyn Fn(DiscoveryKey, ConnectionHandle) -> BoxFuture<()> + Send + Sync>;
+
+/// How one feed is exchanged on one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FeedOptions {
+    /// Whether to fetch blocks, if the feed does. Default: yes.
+    pub download: bool,
+    /// Whether to answer requests, if the feed does. Default: yes.
+    pub upload: bool,
+    /// Whether to ask the remote to confirm each block that it stores ([`Event::Ack`](crate::Event::Ack)). Default: no.
+    pub ack: bool,
+    /// How many requests may be unanswered at a time, if not as many as the feed says.
+    pub max_requests: Option<usize>,
+}
+
+impl Default for FeedOptions {
+    fn default() -> Self {
+        FeedOptions {
+            download: true,
+            upload: true,
+            ack: false,
+            max_requests: None,
         }
     }
 }
 
-/// Ends our direction and waits for the remote to end its own: a socket that is dropped with bytes unread may take back
-/// what it has sent. Everything is said by then, so what goes wrong here is no error, and the wait is short.
-async fn hang_up<S>(socket: &mut S, input: &mut [u8], remote_ended: bool, runtime: &dyn Runtime)
-where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-{
-    let farewell = async {
-        if socket.close().await.is_err() {
-            return;
+impl Connection {
+    /// A connection without feeds, with all protection, in dialect 8.
+    pub fn new(role: Role) -> Self {
+        Connection {
+            options: Options {
+                role,
+                live: false,
+                dialect: DialectChoice::default(),
+                timeout: Some(TIMEOUT),
+                security: Security::default(),
+                key_pair: None,
+                runtime: None,
+                on_authenticate: None,
+                on_discovery_key: None,
+                only: None,
+            },
+            shared: Arc::default(),
         }
-        runtime.end_sending(socket);
-        while !remote_ended && matches!(socket.read(input).await, Ok(1..)) {}
-    };
-    future::or(farewell, runtime.sleep(FAREWELL)).await;
+    }
+
+    /// Whether to stay connected when nothing is left to exchange. Default: no.
+    pub fn live(mut self, yes: bool) -> Self {
+        self.options.live = yes;
+        self
+    }
+
+    /// The dialect to speak. Default: 8. An initiator may choose [`DialectChoice::Auto`].
+    pub fn dialect(mut self, choice: DialectChoice) -> Self {
+        self.options.dialect = choice;
+        self
+    }
+
+    /// The silence after which the connection is given up; half of it sends a sign of life. Default: 20 s; `None`: for ever.
+    pub fn timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.options.timeout = timeout;
+        self
+    }
+
+    /// How much is protected. Default: all of it. Both sides have to agree, and nothing on the wire says so.
+    pub fn security(mut self, security: Security) -> Self {
+        self.options.security = security;
+        self
+    }
+
+    /// The key pair by which this side is known to the remote. Default: that of the first feed, or else a new one.
+    pub fn key_pair(mut self, pair: KeyPair) -> Self {
+        self.options.key_pair = Some(pair);
+        self
+    }
+
+    /// The runtime to take clock and timers from. Default: that of the first feed, or else async-std.
+    pub fn runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
+        self.options.runtime = Some(runtime);
+        self
+    }
+
+    /// Decides whether the remote is welcome, by its Noise key, before anything is exchanged. If not, the connection fails on
+    /// both sides with a handshake error. Default: everybody is.
+    pub fn on_authenticate<F, D>(mut self, decide: F) -> Self
+    where
+        F: Fn([u8; 32]) -> D + Send + Sync + 'static,
+        D: Future<Output = bool> + Send + 'static,
+    {
+        self.options.on_authenticate = Some(Box::new(move |key| Box::pin(decide(key))));
+        self
+    }
+
+    /// Called when the remote opens a feed that isn't shared here (yet): open it and [`add`](ConnectionHandle::add) it, and the
+    /// two sides meet. If it hasn't been added when the call is over, the remote is told that it isn't shared. Default: it has
+    /// two seconds to be added.
+    pub fn on_discovery_key<F, D>(mut self, call: F) -> Self
+    where
+        F: Fn(DiscoveryKey, ConnectionHandle) -> D + Send + Sync + 'static,
+        D: Future<Output = ()> + Send + 'static,
+    {
+        self.options.on_discovery_key =
+            Some(Box::new(move |key, handle| Box::pin(call(key, handle))));
+        self
+    }
+
+    /// Adds a feed. One that is on the connection already stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if the feed is closed; [`Error::Feed`] if it is static and not finalized.
+    pub fn add<E: Encoding>(&self, feed: &Hypercore<E>) -> Result<()> {
+        self.handle().add(feed)
+    }
+
+    /// Adds a feed with options.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add).
+    pub fn add_with<E: Encoding>(&self, feed: &Hypercore<E>, options: FeedOptions) -> Result<()> {
+        self.handle().add_with(feed, options)
+    }
+
+    /// A handle to add and remove feeds while it runs.
+    pub fn handle(&self) -> ConnectionHandle {
+        ConnectionHandle {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Runs the connection over a socket to its end: without [`live`](Self::live) when both sides have exchanged all they
+    /// wanted, with it when one of them hangs up.
+    ///
+    /// # Errors
+    /// [`Error::Peer`] if the remote breaks the protocol or sends what doesn't verify, [`Error::Connection`] if the socket
+    /// fails. The feeds and their other connections go on.
+    ///
+    /// # Cancellation
+    /// Dropping the future drops the socket. What was stored stays, and requests that were under way go to other peers.
+    pub async fn run<S>(self, socket: S) -> Result<Session>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let result = run(self.options, Arc::clone(&self.shared), socket).await;
+        self.shared.inbox().ended = true;
+        result
+    }
 }
 
-struct Driver {
-    core: Arc<Core>,
-    connection: Connection,
-    channel: Channel,
-    live: bool,
-    download_only: bool,
-    remote_ended: bool,
-    /// Whether both sides have said that they have all they wanted.
-    finished: bool,
-    wake: Arc<Wake>,
-    /// Our place among the peers, from the moment both sides have opened the feed.
-    member: Option<Member>,
-    actions: VecDeque<Action>,
-    /// Blocks that arrived and wait to be checked and stored together.
-    arrived: Vec<Arrival>,
-    /// Requests that wait for room in the send queue.
-    requests: VecDeque<Request>,
-    /// What the remote is known to have of the tree.
-    remote_tree: RemoteTree,
+impl Options {
+    /// The runtime and the key pair: those that were named, those of the first feed, or new ones.
+    pub(crate) fn settle(
+        &mut self,
+        first: Option<&Arc<Core>>,
+    ) -> Result<(Arc<dyn Runtime>, KeyPair)> {
+        let named = self.runtime.take();
+        let of_feed = || first.map(|core| core.runtime_handle());
+        let runtime = named.or_else(of_feed).or_else(default_runtime);
+        let runtime = runtime.ok_or(Error::NoRuntime)?;
+        let pair = match (self.key_pair.take(), first) {
+            (Some(pair), _) => pair,
+            (None, Some(core)) => core.noise().clone(),
+            (None, None) => KeyPair::from_secret(random(&*runtime)?),
+        };
+        Ok((runtime, pair))
+    }
 }
 
-impl Driver {
-    fn new(core: Arc<Core>, options: Options) -> Result<Self> {
-        let mut config = Config::new(options.role, core.noise().clone());
-        config.dialect = options.dialect;
-        config.live = options.live;
-        config.timeout = options.timeout;
-        let randomness = Randomness {
-            ephemeral: random(core.runtime())?,
-            nonce: random(core.runtime())?,
-        };
-        let mut connection = Connection::new(config, randomness, core.runtime().now())?;
-        let channel = connection.open(&core.key())?;
-        Ok(Driver {
-            core,
-            connection,
-            channel,
-            live: options.live,
-            download_only: options.download_only,
-            remote_ended: false,
-            finished: false,
-            wake: Arc::new(Wake::new()),
-            member: None,
-            actions: VecDeque::new(),
-            arrived: Vec::new(),
-            requests: VecDeque::new(),
-            remote_tree: RemoteTree::default(),
-        })
+/// Tells a connection what to carry. Cheap to clone.
+#[derive(Clone)]
+pub struct ConnectionHandle {
+    shared: Arc<Shared>,
+}
+
+impl ConnectionHandle {
+    /// Adds a feed. One that is on the connection already stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if the feed is closed or the connection has ended; [`Error::Feed`] if the feed is static and not
+    /// finalized.
+    pub fn add<E: Encoding>(&self, feed: &Hypercore<E>) -> Result<()> {
+        self.add_with(feed, FeedOptions::default())
     }
 
-    fn receive(&mut self, bytes: &[u8]) -> Result<()> {
-        let now = self.core.runtime().now();
-        Ok(self.connection.handle_bytes(now, bytes)?)
+    /// Adds a feed with options.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add).
+    pub fn add_with<E: Encoding>(&self, feed: &Hypercore<E>, options: FeedOptions) -> Result<()> {
+        self.add_core(feed.core(), options)
     }
 
-    fn timeout(&mut self) -> Result<()> {
-        let now = self.core.runtime().now();
-        self.connection.handle_timeout(now)?;
-        self.core
-            .replicate(|replicator, now, view| replicator.handle_timeout(now, view));
+    pub(crate) fn add_core(&self, core: &Arc<Core>, options: FeedOptions) -> Result<()> {
+        core.check_open()?;
+        core.check_finalized()?;
+        self.tell(Command::Add(Arc::clone(core), options))
+    }
+
+    /// Takes a feed off the connection.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if the connection has ended.
+    pub fn remove<E: Encoding>(&self, feed: &Hypercore<E>) -> Result<()> {
+        self.tell(Command::Remove(feed.discovery_key()))
+    }
+
+    /// Ends the connection.
+    pub fn hang_up(&self) {
+        // One that has ended needs no telling.
+        let _ = self.tell(Command::HangUp);
+    }
+
+    /// Keeps a connection that isn't live from ending while feeds may still be added: until what is returned is dropped.
+    pub fn hold(&self) -> Hold {
+        self.shared.holds.fetch_add(1, Ordering::AcqRel);
+        Hold {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    fn tell(&self, command: Command) -> Result<()> {
+        let mut inbox = self.shared.inbox();
+        if inbox.ended {
+            return Err(Error::Closed);
+        }
+        inbox.commands.push_back(command);
+        drop(inbox);
+        self.shared.wake.notify(usize::MAX);
         Ok(())
     }
+}
 
-    /// Everything that can be done without waiting for the remote.
-    async fn work(&mut self) -> Result<()> {
-        self.core.check_open()?;
-        loop {
-            while let Some(event) = self.connection.poll_event()? {
-                self.handle(event);
-            }
-            if let Some(member) = &self.member {
-                member.take_actions(&mut self.actions)?;
-            }
-            if self.actions.is_empty() {
-                break;
-            }
-            while let Some(action) = self.actions.pop_front() {
-                self.perform(action)?;
-            }
-            self.store().await?;
-        }
-        self.serve()
+/// Keeps a connection from ending. See [`ConnectionHandle::hold`].
+#[must_use = "dropping it lets the connection end"]
+pub struct Hold {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.shared.holds.fetch_sub(1, Ordering::AcqRel);
+        self.shared.wake.notify(usize::MAX);
+    }
+}
+
+/// What a connection that runs and its handles share.
+#[derive(Default)]
+pub(crate) struct Shared {
+    inbox: Mutex<Inbox>,
+    holds: AtomicUsize,
+    /// Notified when something is left for the connection. The feeds on it notify it as well.
+    pub(crate) wake: Arc<Wake>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    commands: VecDeque<Command>,
+    ended: bool,
+}
+
+/// What a connection is told to do.
+pub(crate) enum Command {
+    Add(Arc<Core>, FeedOptions),
+    Remove(DiscoveryKey),
+    HangUp,
+}
+
+impl Shared {
+    pub(crate) fn next_command(&self) -> Option<Command> {
+        self.inbox().commands.pop_front()
     }
 
-    fn handle(&mut self, event: Event) {
-        match event {
-            Event::Opened { channel } if channel == self.channel => {
-                let config = PeerConfig {
-                    live: self.live,
-                    download_only: self.download_only,
-                    ..PeerConfig::default()
-                };
-                self.member = Some(self.core.join(
-                    Arc::clone(&self.wake),
-                    config,
-                    self.connection.remote_public_key(),
-                    self.connection.dialect().unwrap_or_default(),
-                ));
-            }
-            Event::Message { channel, message } if channel == self.channel => {
-                if let Some(member) = &self.member {
-                    self.core.replicate(|replicator, now, view| {
-                        replicator.handle_message(now, member.id(), message, view)
-                    });
-                }
-            }
-            Event::Closed { channel } if channel == self.channel => self.member = None,
-            Event::RemoteOpen { discovery_key } => self.connection.refuse(discovery_key),
-            Event::Finished => {
-                self.finished = true;
-                self.connection.finish();
-            }
-            _ => {}
-        }
+    pub(crate) fn is_held(&self) -> bool {
+        self.holds.load(Ordering::Acquire) > 0
     }
 
-    fn perform(&mut self, action: Action) -> Result<()> {
-        match action {
-            Action::Send { message, .. } => self.connection.send(self.channel, &message)?,
-            Action::Serve { request, .. } => self.requests.push_back(request),
-            Action::Store { data, .. } => self.arrived.push(data.into()),
-            Action::Close { .. } => self.connection.close(self.channel),
-            Action::Disconnect { error, .. } => return Err(error.into()),
-            _ => {}
-        }
-        Ok(())
+    /// The first feed that is to be added.
+    pub(crate) fn first(&self) -> Option<Arc<Core>> {
+        let inbox = self.inbox();
+        let mut adds = inbox.commands.iter().filter_map(|command| match command {
+            Command::Add(core, _) => Some(Arc::clone(core)),
+            _ => None,
+        });
+        adds.next()
     }
 
-    async fn store(&mut self) -> Result<()> {
-        if self.arrived.is_empty() {
-            return Ok(());
-        }
-        let arrived = std::mem::take(&mut self.arrived);
-        match &self.member {
-            Some(member) => store(&self.core, Some(member), arrived).await,
-            None => Ok(()),
+    pub(crate) fn handle(self: &Arc<Self>) -> ConnectionHandle {
+        ConnectionHandle {
+            shared: Arc::clone(self),
         }
     }
 
-    fn serve(&mut self) -> Result<()> {
-        while self.connection.queued() < SEND_AHEAD
-            && let Some(request) = self.requests.pop_front()
-        {
-            let Some(member) = &self.member else { break };
-            match serve(&self.core, &request, &mut self.remote_tree)? {
-                Some(data) => {
-                    let len = data.value.as_ref().map(Bytes::len);
-                    self.connection.send(self.channel, &Message::Data(data))?;
-                    self.core.served(member.id(), &request, len);
-                }
-                None => self.core.replicate(|replicator, _, _| {
-                    replicator.handle_unserved(member.id(), request.index);
-                }),
-            }
-        }
-        Ok(())
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn transmit(&mut self) -> Bytes {
-        let now = self.core.runtime().now();
-        self.connection.poll_transmit(now).unwrap_or_default()
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("role", &self.options.role)
+            .field("live", &self.options.live)
+            .field("dialect", &self.options.dialect)
+            .finish_non_exhaustive()
     }
+}
 
-    /// Whether the remote takes what it asks for. While it doesn't, it is not listened to.
-    fn wants_input(&self) -> bool {
-        let polite = |member: &Member| {
-            self.core
-                .replicate(|replicator, _, _| replicator.wants_input(member.id()))
-        };
-        self.connection.wants_input() && self.member.as_ref().is_none_or(polite)
+impl fmt::Debug for ConnectionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionHandle").finish_non_exhaustive()
     }
+}
 
-    fn deadline(&self) -> Option<Duration> {
-        [self.connection.poll_timeout(), self.core.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-
-    fn session(&self) -> Session {
-        Session {
-            remote_public_key: self.connection.remote_public_key(),
-            dialect: self.connection.dialect(),
-            finished: self.finished,
-            bytes_received: self.connection.bytes_received(),
-            bytes_sent: self.connection.bytes_sent(),
-        }
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold").finish_non_exhaustive()
     }
 }

@@ -20,7 +20,7 @@ use crypto::{Dialect, DiscoveryKey, PublicKey};
 use event_listener::{Event as Wake, EventListener};
 use feed::Feed;
 use noise::KeyPair;
-use replicate::{Action, Config, PeerConfig, PeerId, Replicator, WishId};
+use replicate::{Action, Config, PeerId, Replicator, WishId};
 use storage::{FileSet, Read};
 use wire::Request;
 
@@ -29,8 +29,9 @@ use crate::{
     append::Queue,
     cache::{CacheConfig, NodeCache},
     events::Broadcast,
+    extension::{Name, Registered},
     hooks::Hooks,
-    peers::{Member, PeerInfo, Slot},
+    peers::{Joining, Member, PeerInfo, Slot},
     runtime::{Runtime, random},
     stats::{Counters, Stats},
     view::View,
@@ -82,6 +83,9 @@ struct State {
     wishes: BTreeMap<WishId, Sender<()>>,
     next_peer: u64,
     totals: Counters,
+    extensions: BTreeMap<Name, Registered>,
+    /// To be announced once the lock is given back.
+    acknowledged: Vec<(PeerId, u64)>,
 }
 
 impl Core {
@@ -119,6 +123,8 @@ impl Core {
                 wishes: BTreeMap::new(),
                 next_peer: 0,
                 totals: Counters::default(),
+                extensions: BTreeMap::new(),
+                acknowledged: Vec::new(),
             }),
             changed: Wake::new(),
             events: Broadcast::new(),
@@ -158,6 +164,10 @@ impl Core {
         &*self.runtime
     }
 
+    pub(crate) fn runtime_handle(&self) -> Arc<dyn Runtime> {
+        Arc::clone(&self.runtime)
+    }
+
     pub(crate) fn files(&self) -> &FileSet {
         &self.files
     }
@@ -184,6 +194,15 @@ impl Core {
         Ok(guard)
     }
 
+    /// # Errors
+    /// [`Error::Feed`] if it is a static feed that has no key yet.
+    pub(crate) fn check_finalized(&self) -> Result<()> {
+        match self.read(Feed::is_finalized) {
+            true => Ok(()),
+            false => Err(feed::Error::Unfinished.into()),
+        }
+    }
+
     pub(crate) fn check_open(&self) -> Result<()> {
         match self.closed.load(Ordering::Acquire) {
             false => Ok(()),
@@ -208,7 +227,12 @@ impl Core {
         } = &mut *state;
         let told = tell(replicator, now, &View(feed));
         state.hand_out();
+        let acknowledged = std::mem::take(&mut state.acknowledged);
+        drop(state);
         self.changed.notify(usize::MAX);
+        for (peer, block) in acknowledged {
+            self.events.send(Event::Ack { peer, block });
+        }
         told
     }
 
@@ -265,8 +289,8 @@ impl Core {
     }
 
     /// A request is answered: by a block of so many bytes, or by hashes only.
-    pub(crate) fn served(&self, peer: PeerId, request: &Request, len: Option<usize>) {
-        self.replicate(|replicator, _, _| replicator.handle_served(peer, request, false));
+    pub(crate) fn served(&self, peer: PeerId, request: &Request, found: bool, len: Option<usize>) {
+        self.replicate(|replicator, _, _| replicator.handle_served(peer, request, found));
         if let Some(len) = len {
             self.state().count(peer, |counters| counters.uploaded(len));
             let block = request.index;
@@ -275,18 +299,19 @@ impl Core {
     }
 
     /// Adds a peer; it leaves when the guard is dropped.
-    pub(crate) fn join(
-        self: &Arc<Self>,
-        wake: Arc<Wake>,
-        config: PeerConfig,
-        remote_public_key: Option<[u8; 32]>,
-        dialect: Dialect,
-    ) -> Member {
+    pub(crate) fn join(self: &Arc<Self>, joining: Joining) -> Member {
+        let Joining {
+            wake,
+            mut config,
+            remote_public_key,
+            dialect,
+        } = joining;
         let now = self.runtime.now();
         let mut state = self.state();
         let id = PeerId(state.next_peer);
         state.next_peer += 1;
-        let slot = Slot::new(wake, remote_public_key, dialect);
+        config.extensions = state.names();
+        let slot = Slot::new(id, wake, remote_public_key, dialect, config.ack);
         state.peers.insert(id, slot);
         let State {
             feed, replicator, ..
@@ -300,6 +325,60 @@ impl Core {
             remote_public_key,
         });
         Member::new(Arc::clone(self), id, remote_public_key)
+    }
+
+    /// Registers an extension and tells all peers. Says whether the name was free.
+    pub(crate) fn register(&self, name: Name, registered: Registered) -> bool {
+        let mut state = self.state();
+        if state.extensions.contains_key(&name) {
+            return false;
+        }
+        state.extensions.insert(name, registered);
+        state.tell_names();
+        true
+    }
+
+    pub(crate) fn unregister(&self, name: &Name) {
+        let mut state = self.state();
+        state.extensions.remove(name);
+        state.tell_names();
+    }
+
+    /// Sends a message of an extension, or keeps it until the peer has told which it has.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedExtension`], [`Error::NoPeer`].
+    pub(crate) fn send_extension(&self, name: &Name, payload: Bytes, peer: PeerId) -> Result<()> {
+        let mut state = self.state();
+        let names = state.names();
+        let slot = state.peers.get_mut(&peer).ok_or(Error::NoPeer)?;
+        match slot.send_extension(&names, name, payload) {
+            true => Ok(()),
+            false => Err(Error::UnsupportedExtension {
+                name: name.0.clone(),
+            }),
+        }
+    }
+
+    /// A peer has told which extensions it has: what waited for that is sent.
+    pub(crate) fn handle_names(&self, peer: PeerId, theirs: &[String]) {
+        let mut state = self.state();
+        let names = state.names();
+        if let Some(slot) = state.peers.get_mut(&peer) {
+            slot.handle_names(&names, theirs);
+        }
+    }
+
+    /// A message of an extension has come. One that isn't known here is dropped.
+    pub(crate) fn handle_extension(&self, peer: PeerId, message: wire::Extension) {
+        let state = self.state();
+        let name = state
+            .peers
+            .get(&peer)
+            .and_then(|slot| slot.name(message.id));
+        if let Some(extension) = name.and_then(|name| state.extensions.get(&name)) {
+            extension.deliver(peer, message.payload);
+        }
     }
 
     /// Takes a peer away whose connection has ended.
@@ -367,7 +446,7 @@ impl Core {
         let peers = state
             .peers
             .iter()
-            .map(|(id, slot)| slot.info(*id, state.replicator.peer_length(*id).unwrap_or(0)));
+            .map(|(id, slot)| slot.info(state.replicator.peer_length(*id).unwrap_or(0)));
         peers.collect()
     }
 
@@ -425,6 +504,8 @@ impl Core {
             let mut state = self.state();
             // Dropping a sender tells the one who waits.
             state.wishes.clear();
+            // And with its sender each stream of messages ends.
+            state.extensions.clear();
             for slot in state.peers.values() {
                 slot.wake();
             }
@@ -461,6 +542,19 @@ fn is_writable(feed: &Feed, hooks: &Hooks) -> bool {
 }
 
 impl State {
+    /// The names of our extensions, in the order of their numbers.
+    fn names(&self) -> Vec<String> {
+        self.extensions.keys().map(|name| name.0.clone()).collect()
+    }
+
+    /// Tells all peers which extensions we have now. Messages behind it are numbered accordingly.
+    fn tell_names(&mut self) {
+        let names = self.names();
+        for slot in self.peers.values_mut() {
+            slot.tell_names(&names);
+        }
+    }
+
     fn count(&mut self, peer: PeerId, count: impl Fn(&mut Counters)) {
         count(&mut self.totals);
         if let Some(slot) = self.peers.get_mut(&peer) {
@@ -472,6 +566,10 @@ impl State {
     fn hand_out(&mut self) {
         while let Some(action) = self.replicator.poll_action() {
             let peer = match &action {
+                Action::Acknowledged { peer, block } => {
+                    self.acknowledged.push((*peer, *block));
+                    continue;
+                }
                 Action::Resolved { wish, .. } => {
                     if let Some(sender) = self.wishes.remove(wish) {
                         // The one who wished may have gone.

@@ -2,6 +2,8 @@
 
 use std::{io, sync::Arc};
 
+use replicate::PeerId;
+
 use crate::Error::{Disk, Peer};
 
 /// The result of a call on a feed.
@@ -72,6 +74,35 @@ pub enum Error {
     /// The verifier of the feed couldn't decide.
     #[error("a signature can't be checked")]
     Verifier(#[source] SharedError),
+    /// The feed has an extension of that name already.
+    #[error("the feed has an extension {name} already")]
+    DuplicateExtension {
+        /// The name.
+        name: String,
+    },
+    /// The peer doesn't have the extension.
+    #[error("the peer doesn't have the extension {name}")]
+    UnsupportedExtension {
+        /// The name.
+        name: String,
+    },
+    /// A message of an extension can't be decoded.
+    #[error("cannot decode a message of a peer")]
+    DecodeMessage {
+        /// Who sent it.
+        peer: PeerId,
+        /// What the codec says.
+        source: SharedError,
+    },
+    /// The listener was too slow, and messages of an extension are lost.
+    #[error("{missed} messages were lost")]
+    MissedMessages {
+        /// How many.
+        missed: u64,
+    },
+    /// The peer is not connected any more.
+    #[error("the peer has gone")]
+    NoPeer,
     /// The log refused: there is no such block, the feed isn't writable, the keys don't fit, or its files are damaged.
     #[error(transparent)]
     Feed(feed::Error),

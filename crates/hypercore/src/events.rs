@@ -37,6 +37,13 @@ pub enum Event {
         /// Who sent it.
         peer: PeerId,
     },
+    /// A peer that was asked to confirms that it has stored a block.
+    Ack {
+        /// The block.
+        block: u64,
+        /// Who has stored it.
+        peer: PeerId,
+    },
     /// A block was sent to a peer that had asked for it.
     Upload {
         /// Its number.

@@ -36,14 +36,17 @@
 #![forbid(unsafe_code)]
 
 mod append;
+mod attached;
 mod builder;
 mod cache;
 mod connection;
 mod core;
 mod download;
+mod driver;
 mod encoding;
 mod error;
 mod events;
+mod extension;
 mod get;
 mod hooks;
 mod hypercore;
@@ -73,7 +76,7 @@ pub use feed::{AuditReport, Damage, Error as FeedError, Finding, PutError};
 pub use flat_tree::Index;
 pub use merkle::{Node, PortableError, PortableProof, Proof, ProofError};
 pub use noise::{DialectChoice, KeyPair as NoiseKeyPair, Role};
-pub use protocol::Error as ProtocolError;
+pub use protocol::{Error as ProtocolError, Security};
 pub use replicate::{Error as ReplicationError, PeerId};
 
 #[cfg(feature = "json")]
@@ -83,10 +86,12 @@ pub use crate::runtime::AsyncStd;
 pub use crate::{
     builder::Builder,
     cache::CacheConfig,
+    connection::{Connection, ConnectionHandle, FeedOptions, Hold},
     download::{Download, DownloadRequest, Progress},
     encoding::{Base64, Binary, BoxError, Encode, Encoding, Hex, Utf8},
     error::{Error, PeerError, Result, SharedError},
     events::{Event, Events},
+    extension::{Extension, Messages},
     get::{Get, GetRange},
     hooks::{Signer, Source, Verifier},
     hypercore::Hypercore,

@@ -154,13 +154,13 @@ async fn find(core: &Arc<Core>, byte: u64, wait: Wait) -> Result<(u64, u64)> {
     }
 }
 
-enum Place {
+pub(crate) enum Place {
     Found(u64, u64),
     /// It is in one of these blocks.
     Unknown(Range<u64>),
 }
 
-fn find_local(core: &Core, byte: u64) -> Result<Place> {
+pub(crate) fn find_local(core: &Core, byte: u64) -> Result<Place> {
     let mut step = core.read(|feed| feed.seek(byte))?;
     loop {
         step = match step {

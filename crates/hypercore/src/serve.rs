@@ -1,10 +1,23 @@
 //! Answering a request: the proof that the peer lacks, the block if it is here, the signature if new roots are involved.
 
 use crypto::Signature;
+use feed::Feed;
 use merkle::{ProofRequest, RemoteTree};
 use wire::{Data, Request};
 
-use crate::{Result, core::Core, read::read_local};
+use crate::{
+    Error, Result,
+    core::Core,
+    read::read_local,
+    seek::{Place, find_local},
+};
+
+/// The answer to a request.
+pub(crate) struct Answer {
+    pub(crate) data: Data,
+    /// Whether a byte was asked for, and its block found.
+    pub(crate) found: bool,
+}
 
 /// The answer to a request, or none if what was asked for isn't here.
 ///
@@ -16,11 +29,22 @@ pub(crate) fn serve(
     core: &Core,
     request: &Request,
     remote_tree: &mut RemoteTree,
-) -> Result<Option<Data>> {
-    let wanted = ProofRequest {
-        block: request.index,
-        hash: request.hash(),
-        digest: request.nodes(),
+) -> Result<Option<Answer>> {
+    let found = match request.bytes() {
+        0 => None,
+        byte => find_stored(core, byte)?,
+    };
+    let wanted = match found {
+        Some(block) => ProofRequest {
+            block,
+            hash: request.hash(),
+            digest: 0,
+        },
+        None => ProofRequest {
+            block: request.index,
+            hash: request.hash(),
+            digest: request.nodes(),
+        },
     };
     let value = match wanted.hash {
         true => None,
@@ -36,12 +60,27 @@ pub(crate) fn serve(
     let Ok(proof) = plan.finish(&nodes) else {
         return Ok(None);
     };
-    Ok(Some(Data {
+    let data = Data {
         index: wanted.block,
         value,
         nodes: proof.nodes.iter().map(wire_node).collect(),
         signature: proof.signature.as_ref().map(Signature::to_bytes),
+    };
+    Ok(Some(Answer {
+        data,
+        found: found.is_some(),
     }))
+}
+
+/// The block that holds a byte, if it is one of ours. The byte behind the last one is in no block that could be proved.
+fn find_stored(core: &Core, byte: u64) -> Result<Option<u64>> {
+    match find_local(core, byte) {
+        Ok(Place::Found(block, _)) => {
+            Ok(Some(block).filter(|block| *block < core.read(Feed::length)))
+        }
+        Ok(Place::Unknown(_)) | Err(Error::Feed(feed::Error::BeyondEnd { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn wire_node(node: &merkle::Node) -> wire::Node {

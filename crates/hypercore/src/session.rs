@@ -10,14 +10,12 @@ use std::{
 
 use crypto::Dialect;
 use futures_io::{AsyncRead, AsyncWrite};
-use noise::{DialectChoice, Role};
+use noise::{DialectChoice, KeyPair, Role};
+use protocol::Security;
 
-use crate::{Result, connection, core::Core};
+use crate::{Connection, FeedOptions, Result, core::Core};
 
-/// The silence after which a connection is given up.
-const TIMEOUT: Duration = Duration::from_secs(20);
-
-/// A connection that is about to be driven. Await it, or spawn it: it does nothing by itself.
+/// A connection for one feed that is about to be driven. Await it, or spawn it: it does nothing by itself.
 ///
 /// # Cancellation
 /// Dropping the future drops the socket. What was stored stays, and requests that were under way go to other peers.
@@ -25,61 +23,88 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Replicate<S> {
     core: Arc<Core>,
     socket: S,
-    options: Options,
-}
-
-/// What may differ from connection to connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Options {
-    pub(crate) role: Role,
-    pub(crate) live: bool,
-    pub(crate) download_only: bool,
-    pub(crate) dialect: DialectChoice,
-    pub(crate) timeout: Option<Duration>,
+    connection: Connection,
+    options: FeedOptions,
 }
 
 impl<S> Replicate<S> {
     pub(crate) fn new(core: Arc<Core>, role: Role, socket: S) -> Self {
-        let options = Options {
-            role,
-            live: false,
-            download_only: false,
-            dialect: DialectChoice::Fixed(core.dialect()),
-            timeout: Some(TIMEOUT),
-        };
+        let connection = Connection::new(role).dialect(DialectChoice::Fixed(core.dialect()));
         Replicate {
             core,
             socket,
-            options,
+            connection,
+            options: FeedOptions::default(),
         }
     }
 
     /// Whether to stay connected once everything is exchanged, and pass on what is appended later. Default: no.
     ///
     /// A side that isn't live leaves once neither has anything for the other. It can't know that of a live remote that
-    /// itself downloads, and stays as long as that does, unless it is [`download_only`](Self::download_only).
-    pub fn live(mut self, yes: bool) -> Self {
-        self.options.live = yes;
+    /// itself downloads, and stays as long as that does, unless it doesn't [`upload`](Self::upload).
+    pub fn live(self, yes: bool) -> Self {
+        self.with(|connection| connection.live(yes))
+    }
+
+    /// Whether to fetch blocks. Default: yes, if the feed does.
+    pub fn download(mut self, yes: bool) -> Self {
+        self.options.download = yes;
         self
     }
 
-    /// Whether to answer none of the remote's requests. Default: no. Without [`live`](Self::live) the connection then ends as
-    /// soon as everything is here, even if the remote is live and would wait for more.
-    pub fn download_only(mut self, yes: bool) -> Self {
-        self.options.download_only = yes;
+    /// Whether to answer the remote's requests. Default: yes, if the feed does. If not, and without [`live`](Self::live), the
+    /// connection ends as soon as everything is here, even if the remote is live and would wait for more.
+    pub fn upload(mut self, yes: bool) -> Self {
+        self.options.upload = yes;
+        self
+    }
+
+    /// Whether to ask the remote to confirm each block that it stores ([`Event::Ack`](crate::Event::Ack)). Default: no.
+    pub fn ack(mut self, yes: bool) -> Self {
+        self.options.ack = yes;
+        self
+    }
+
+    /// How many requests may be unanswered at a time. Default: as many as the feed says.
+    pub fn max_requests(mut self, requests: usize) -> Self {
+        self.options.max_requests = Some(requests);
         self
     }
 
     /// The dialect to speak. Default: that of the feed. An initiator may choose [`DialectChoice::Auto`].
-    pub fn dialect(mut self, choice: DialectChoice) -> Self {
-        self.options.dialect = choice;
-        self
+    pub fn dialect(self, choice: DialectChoice) -> Self {
+        self.with(|connection| connection.dialect(choice))
     }
 
-    /// The silence after which the connection is given up; half of it sends a sign of life. Default: 20 s.
-    pub fn timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.options.timeout = timeout;
-        self
+    /// The silence after which the connection is given up; half of it sends a sign of life. Default: 20 s; `None`: for ever.
+    pub fn timeout(self, timeout: Option<Duration>) -> Self {
+        self.with(|connection| connection.timeout(timeout))
+    }
+
+    /// How much is protected. Default: all of it. Both sides have to agree, and nothing on the wire says so.
+    pub fn security(self, security: Security) -> Self {
+        self.with(|connection| connection.security(security))
+    }
+
+    /// The key pair by which this side is known to the remote. Default: that of the feed.
+    pub fn key_pair(self, pair: KeyPair) -> Self {
+        self.with(|connection| connection.key_pair(pair))
+    }
+
+    /// Decides whether the remote is welcome, by its Noise key. See [`Connection::on_authenticate`].
+    pub fn on_authenticate<F, D>(self, decide: F) -> Self
+    where
+        F: Fn([u8; 32]) -> D + Send + Sync + 'static,
+        D: Future<Output = bool> + Send + 'static,
+    {
+        self.with(|connection| connection.on_authenticate(decide))
+    }
+
+    fn with(self, change: impl FnOnce(Connection) -> Connection) -> Self {
+        Replicate {
+            connection: change(self.connection),
+            ..self
+        }
     }
 }
 
@@ -91,13 +116,24 @@ where
     type IntoFuture = Pin<Box<dyn Future<Output = Result<Session>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(connection::run(self.core, self.socket, self.options))
+        let Replicate {
+            core,
+            socket,
+            mut connection,
+            options,
+        } = self;
+        Box::pin(async move {
+            connection.handle().add_core(&core, options)?;
+            connection.options.only = Some(core);
+            connection.run(socket).await
+        })
     }
 }
 
 impl<S> fmt::Debug for Replicate<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Replicate")
+            .field("connection", &self.connection)
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
+use crypto::DiscoveryKey;
 use event_listener::EventListener;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::Future;
@@ -26,6 +27,8 @@ pub(crate) enum Turn {
     Written,
     /// Somebody has left work for this connection.
     Woken,
+    /// The program has answered a question.
+    Answered(Answer),
     /// The deadline has come.
     Due,
 }
@@ -37,6 +40,7 @@ pub(crate) struct Waiting<'a> {
     pub(crate) reading: bool,
     pub(crate) output: &'a mut Bytes,
     pub(crate) wake: &'a mut Pin<Box<EventListener>>,
+    pub(crate) questions: &'a mut Vec<Question>,
     pub(crate) timer: &'a mut Timer,
 }
 
@@ -67,7 +71,22 @@ impl Waiting<'_> {
         if self.wake.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ok(Turn::Woken));
         }
+        if let Poll::Ready(answer) = self.poll_questions(cx) {
+            return Poll::Ready(Ok(Turn::Answered(answer)));
+        }
         self.timer.poll(cx).map(|()| Ok(Turn::Due))
+    }
+
+    fn poll_questions(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
+        for at in 0..self.questions.len() {
+            if let Some(Question(future)) = self.questions.get_mut(at)
+                && let Poll::Ready(answer) = future.as_mut().poll(cx)
+            {
+                drop(self.questions.swap_remove(at));
+                return Poll::Ready(answer);
+            }
+        }
+        Poll::Pending
     }
 
     fn poll_write<S>(&mut self, socket: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>>
@@ -83,6 +102,31 @@ impl Waiting<'_> {
             }
         }
         Pin::new(socket).poll_flush(cx)
+    }
+}
+
+/// Something that the program was asked, and that it may take its time for.
+pub(crate) struct Question(BoxFuture<Answer>);
+
+/// What the program has made up its mind about.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Whether the remote is welcome.
+    Authenticated(bool),
+    /// It has looked for the feed that the remote has opened.
+    Looked(DiscoveryKey),
+}
+
+impl Question {
+    pub(crate) fn authenticate(decision: BoxFuture<bool>) -> Self {
+        Question(Box::pin(async { Answer::Authenticated(decision.await) }))
+    }
+
+    pub(crate) fn look(discovery_key: DiscoveryKey, looking: BoxFuture<()>) -> Self {
+        Question(Box::pin(async move {
+            looking.await;
+            Answer::Looked(discovery_key)
+        }))
     }
 }
 

@@ -50,6 +50,8 @@ pub struct PeerConfig {
     /// Only fetch: answer none of its requests. Without [`live`](Self::live) the peer is left once everything is fetched,
     /// whether or not it would still like to have something from us.
     pub download_only: bool,
+    /// Only answer requests: fetch nothing from it.
+    pub upload_only: bool,
     /// Another window than that of the feed.
     pub max_requests: Option<usize>,
     /// Ask the peer to confirm what it stores.

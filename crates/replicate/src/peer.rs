@@ -19,6 +19,7 @@ use crate::{
 pub(crate) struct Peer {
     pub(crate) live: bool,
     pub(crate) download_only: bool,
+    pub(crate) upload_only: bool,
     /// How many requests may be in flight.
     pub(crate) window: usize,
     /// We want to know what the peer stored.
@@ -79,10 +80,11 @@ impl Peer {
         Peer {
             live: peer.live,
             download_only: peer.download_only,
+            upload_only: peer.upload_only,
             window: window.clamp(1, MAX_REQUESTS),
             wants_acks: peer.ack,
-            downloading: config.downloading,
-            downloaded_at_first: config.downloading,
+            downloading: config.downloading && !peer.upload_only,
+            downloaded_at_first: config.downloading && !peer.upload_only,
             closing: false,
             remote_uploading: true,
             remote_downloading: true,

@@ -194,7 +194,7 @@ impl Replicator {
         }
         self.config.downloading = downloading;
         for peer in self.peers.values_mut().filter(|peer| !peer.closing) {
-            peer.downloading = downloading;
+            peer.downloading = downloading && !peer.upload_only;
             peer.idle_at = None;
         }
         self.send_status_to_all();

@@ -77,7 +77,7 @@ async fn session(
     let _ = socket.set_nodelay(true);
     feed.replicate(Role::Initiator, socket)
         .live(live)
-        .download_only(!live)
+        .upload(live)
         .dialect(dialect)
         .await
         .map_err(|error| Failure::from(error).of(format_args!("peer {peer}")))

@@ -6,9 +6,11 @@
     reason = "a test that fails panics"
 )]
 
+mod connections;
 mod copying;
 mod duplex;
 mod encodings;
+mod extensions;
 mod fetching;
 mod hooks;
 mod hostile;

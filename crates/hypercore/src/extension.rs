@@ -1,0 +1,204 @@
+//! Messages of the program's own, beside those of the protocol, between the peers of a feed.
+//!
+//! Nothing vouches for them: the stream cipher has no tag, so an extension that needs to be sure has to sign for itself.
+
+use std::{
+    cmp::Ordering,
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use async_broadcast::{InactiveReceiver, Receiver, RecvError, Sender};
+use bytes::Bytes;
+use futures_core::Stream;
+use replicate::PeerId;
+
+use crate::{Encode, Encoding, Error, Hypercore, Result, core::Core};
+
+/// How many messages wait for the slowest listener.
+const CAPACITY: usize = 256;
+
+/// A message of an extension as it came: from whom, and what.
+type Incoming = (PeerId, Bytes);
+
+/// The name of an extension, in the order in which both sides number them: that of UTF-16, as JavaScript compares strings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Name(pub(crate) String);
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.encode_utf16().cmp(other.0.encode_utf16())
+    }
+}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<E: Encoding> Hypercore<E> {
+    /// Registers an extension: from now on its messages are exchanged with every peer that has registered the name too.
+    /// It is gone when the result is dropped.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateExtension`]; [`Error::Closed`].
+    pub fn extension<X: Encoding>(&self, name: &str, encoding: X) -> Result<Extension<X>> {
+        let core = Arc::clone(self.core());
+        core.check_open()?;
+        let (mut sender, receiver) = async_broadcast::broadcast(CAPACITY);
+        sender.set_overflow(true);
+        let name = Name(name.to_owned());
+        if !core.register(name.clone(), Registered(sender)) {
+            return Err(Error::DuplicateExtension { name: name.0 });
+        }
+        Ok(Extension {
+            core,
+            name,
+            encoding,
+            messages: receiver.deactivate(),
+        })
+    }
+}
+
+/// A registered extension: sends its messages and gives those that arrive.
+///
+/// ```
+/// # async_std::task::block_on(async {
+/// use hypercore::{Hypercore, Storage, Utf8};
+///
+/// let feed = Hypercore::open(Storage::memory()).await?;
+/// let chat = feed.extension("chat", Utf8)?;
+/// // To nobody yet.
+/// assert_eq!(chat.broadcast("hello")?, 0);
+/// # Ok::<_, hypercore::Error>(()) }).unwrap();
+/// ```
+#[must_use = "an extension is gone when it is dropped"]
+pub struct Extension<X: Encoding> {
+    core: Arc<Core>,
+    name: Name,
+    encoding: X,
+    messages: InactiveReceiver<Incoming>,
+}
+
+impl<X: Encoding> Extension<X> {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name.0
+    }
+
+    /// Sends a message to one peer. As long as the peer hasn't told which extensions it has, the message waits.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedExtension`] if the peer doesn't have it, or too much waits for the peer to tell;
+    /// [`Error::NoPeer`] if the peer has gone; [`Error::Encode`]; [`Error::Closed`].
+    pub fn send<T>(&self, message: T, peer: PeerId) -> Result<()>
+    where
+        X: Encode<T>,
+    {
+        self.core.check_open()?;
+        let payload = self.encode(message)?;
+        self.core.send_extension(&self.name, payload, peer)
+    }
+
+    /// Sends a message to every peer that has the extension or hasn't told yet, and says how many these are.
+    ///
+    /// # Errors
+    /// [`Error::Encode`], [`Error::Closed`].
+    pub fn broadcast<T>(&self, message: T) -> Result<usize>
+    where
+        X: Encode<T>,
+    {
+        self.core.check_open()?;
+        let payload = self.encode(message)?;
+        let peers = self.core.peers().into_iter();
+        let sent = peers.filter(|peer| {
+            let sent = self
+                .core
+                .send_extension(&self.name, payload.clone(), peer.id);
+            sent.is_ok()
+        });
+        Ok(sent.count())
+    }
+
+    /// The messages that arrive from now on.
+    pub fn messages(&self) -> Messages<X> {
+        Messages {
+            receiver: self.messages.activate_cloned(),
+            encoding: self.encoding.clone(),
+        }
+    }
+
+    fn encode<T>(&self, message: T) -> Result<Bytes>
+    where
+        X: Encode<T>,
+    {
+        let encoded = self.encoding.encode(message);
+        encoded.map_err(|reason| Error::Encode(reason.into()))
+    }
+}
+
+impl<X: Encoding> Drop for Extension<X> {
+    fn drop(&mut self) {
+        self.core.unregister(&self.name);
+    }
+}
+
+impl<X: Encoding> fmt::Debug for Extension<X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extension")
+            .field("name", &self.name.0)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The messages of an extension, each with the peer that sent it. Ends when the extension is dropped or the feed closed.
+///
+/// A message that can't be decoded is [`Error::DecodeMessage`]; messages that were lost because the listener is too slow are
+/// [`Error::MissedMessages`]. The stream goes on behind both.
+pub struct Messages<X: Encoding> {
+    receiver: Receiver<Incoming>,
+    encoding: X,
+}
+
+impl<X: Encoding + Unpin> Stream for Messages<X> {
+    type Item = Result<(PeerId, X::Value)>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let received = Pin::new(&mut this.receiver).poll_recv(cx);
+        received.map(|received| match received? {
+            Ok((peer, payload)) => Some(match this.encoding.decode(payload) {
+                Ok(message) => Ok((peer, message)),
+                Err(reason) => Err(Error::DecodeMessage {
+                    peer,
+                    source: reason.into(),
+                }),
+            }),
+            Err(RecvError::Overflowed(missed)) => Some(Err(Error::MissedMessages { missed })),
+            Err(RecvError::Closed) => None,
+        })
+    }
+}
+
+impl<X: Encoding> fmt::Debug for Messages<X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages")
+            .field("waiting", &self.receiver.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The receiving end of a registered extension.
+pub(crate) struct Registered(Sender<Incoming>);
+
+impl Registered {
+    pub(crate) fn deliver(&self, peer: PeerId, payload: Bytes) {
+        if self.0.receiver_count() > 0 {
+            // It overflows rather than being full, and nobody has closed it.
+            let _ = self.0.try_broadcast((peer, payload));
+        }
+    }
+}
