@@ -167,6 +167,32 @@ impl Builder {
         self
     }
 
+    /// Whether a sparse feed follows its length: whenever a peer has a longer one, the proof of it is fetched, and no block.
+    /// Default: no. A feed that isn't sparse does so anyway.
+    pub fn eager_update(mut self, yes: bool) -> Self {
+        self.settings.eager_update = yes;
+        self
+    }
+
+    /// Whether reads, seeks and updates wait only as long as some peer has what they want, unless they are told otherwise.
+    /// Default: no, they wait until it comes.
+    pub fn if_available(mut self, yes: bool) -> Self {
+        self.settings.if_available = yes;
+        self
+    }
+
+    /// Whether to fetch blocks from peers. Default: yes, unless the feed is written here.
+    pub fn downloading(mut self, yes: bool) -> Self {
+        self.settings.downloading = Some(yes);
+        self
+    }
+
+    /// Whether to answer requests of peers. Default: yes.
+    pub fn uploading(mut self, yes: bool) -> Self {
+        self.settings.uploading = yes;
+        self
+    }
+
     /// Whether [`Hypercore::stats`] tells how much was exchanged. Default: yes.
     pub fn stats(mut self, yes: bool) -> Self {
         self.stats = yes;

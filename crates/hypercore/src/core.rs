@@ -5,7 +5,6 @@
 //! another await, so a caller that stops waiting leaves the feed either as it was or with the commit done.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -14,28 +13,24 @@ use std::{
     time::Duration,
 };
 
-use async_channel::Sender;
 use bytes::Bytes;
 use crypto::{Dialect, DiscoveryKey, PublicKey};
 use event_listener::{Event as Wake, EventListener};
 use feed::Feed;
 use noise::KeyPair;
-use replicate::{Action, Config, PeerId, Replicator, WishId};
+use replicate::{Config, PeerId, Replicator};
 use storage::{FileSet, Read};
-use wire::Request;
 
 use crate::{
     Error, Event, Events, Result,
     append::Queue,
     cache::{CacheConfig, NodeCache},
+    discovery::Discovery,
     events::Broadcast,
-    extension::{Name, Registered},
     hooks::Hooks,
-    peers::{Joining, Member, PeerInfo, Slot},
     runtime::{Runtime, random},
-    stats::{Counters, Stats},
+    state::State,
     view::View,
-    wish::Wish,
 };
 
 /// What the builder passes on to the replicator.
@@ -45,6 +40,10 @@ pub(crate) struct Settings {
     pub(crate) max_requests: usize,
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) cache: CacheConfig,
+    pub(crate) downloading: Option<bool>,
+    pub(crate) uploading: bool,
+    pub(crate) if_available: bool,
+    pub(crate) eager_update: bool,
 }
 
 impl Default for Settings {
@@ -54,6 +53,10 @@ impl Default for Settings {
             max_requests: 128,
             request_timeout: Some(Duration::from_secs(20)),
             cache: CacheConfig::default(),
+            downloading: None,
+            uploading: true,
+            if_available: false,
+            eager_update: false,
         }
     }
 }
@@ -67,6 +70,8 @@ pub(crate) struct Core {
     /// Whether it could be appended to when it was opened, so that it is no copy.
     writer_here: bool,
     hooks: Hooks,
+    if_available: bool,
+    discovery: Discovery,
     appends: Queue,
     writer: async_lock::Mutex<()>,
     state: Mutex<State>,
@@ -74,18 +79,6 @@ pub(crate) struct Core {
     changed: Wake,
     events: Broadcast,
     closed: AtomicBool,
-}
-
-struct State {
-    feed: Feed,
-    replicator: Replicator,
-    peers: BTreeMap<PeerId, Slot>,
-    wishes: BTreeMap<WishId, Sender<()>>,
-    next_peer: u64,
-    totals: Counters,
-    extensions: BTreeMap<Name, Registered>,
-    /// To be announced once the lock is given back.
-    acknowledged: Vec<(PeerId, u64)>,
 }
 
 impl Core {
@@ -100,7 +93,8 @@ impl Core {
         let writer_here = is_writable(&feed, &hooks);
         let config = Config {
             sparse: settings.sparse,
-            downloading: !writer_here,
+            downloading: settings.downloading.unwrap_or(!writer_here),
+            uploading: settings.uploading,
             max_requests: settings.max_requests,
             request_timeout: settings.request_timeout,
             seed: u64::from_le_bytes(random(&*runtime)?),
@@ -114,18 +108,15 @@ impl Core {
             dialect: feed.dialect(),
             writer_here,
             hooks,
+            if_available: settings.if_available,
+            discovery: Discovery::default(),
             appends: Queue::default(),
             writer: async_lock::Mutex::new(()),
-            state: Mutex::new(State {
+            state: Mutex::new(State::new(
                 feed,
-                replicator: Replicator::new(config),
-                peers: BTreeMap::new(),
-                wishes: BTreeMap::new(),
-                next_peer: 0,
-                totals: Counters::default(),
-                extensions: BTreeMap::new(),
-                acknowledged: Vec::new(),
-            }),
+                Replicator::new(config),
+                settings.eager_update && settings.sparse,
+            )),
             changed: Wake::new(),
             events: Broadcast::new(),
             closed: AtomicBool::new(false),
@@ -150,6 +141,15 @@ impl Core {
 
     pub(crate) fn hooks(&self) -> &Hooks {
         &self.hooks
+    }
+
+    /// Whether calls that don't say otherwise wait only as long as there is hope.
+    pub(crate) fn if_available(&self) -> bool {
+        self.if_available
+    }
+
+    pub(crate) fn discovery(&self) -> &Discovery {
+        &self.discovery
     }
 
     pub(crate) fn appends(&self) -> &Queue {
@@ -229,7 +229,7 @@ impl Core {
         state.hand_out();
         let acknowledged = std::mem::take(&mut state.acknowledged);
         drop(state);
-        self.changed.notify(usize::MAX);
+        self.notify();
         for (peer, block) in acknowledged {
             self.events.send(Event::Ack { peer, block });
         }
@@ -281,186 +281,13 @@ impl Core {
             news.push(Event::Sync);
         }
         state.hand_out();
+        state.follow(now);
+        state.hand_out();
         drop(state);
-        self.changed.notify(usize::MAX);
+        self.notify();
         for event in news {
             self.events.send(event);
         }
-    }
-
-    /// A request is answered: by a block of so many bytes, or by hashes only.
-    pub(crate) fn served(&self, peer: PeerId, request: &Request, found: bool, len: Option<usize>) {
-        self.replicate(|replicator, _, _| replicator.handle_served(peer, request, found));
-        if let Some(len) = len {
-            self.state().count(peer, |counters| counters.uploaded(len));
-            let block = request.index;
-            self.events.send(Event::Upload { block, len, peer });
-        }
-    }
-
-    /// Adds a peer; it leaves when the guard is dropped.
-    pub(crate) fn join(self: &Arc<Self>, joining: Joining) -> Member {
-        let Joining {
-            wake,
-            mut config,
-            remote_public_key,
-            dialect,
-        } = joining;
-        let now = self.runtime.now();
-        let mut state = self.state();
-        let id = PeerId(state.next_peer);
-        state.next_peer += 1;
-        config.extensions = state.names();
-        let slot = Slot::new(id, wake, remote_public_key, dialect, config.ack);
-        state.peers.insert(id, slot);
-        let State {
-            feed, replicator, ..
-        } = &mut *state;
-        replicator.add_peer(now, id, config, &View(feed));
-        state.hand_out();
-        drop(state);
-        self.changed.notify(usize::MAX);
-        self.events.send(Event::PeerAdd {
-            peer: id,
-            remote_public_key,
-        });
-        Member::new(Arc::clone(self), id, remote_public_key)
-    }
-
-    /// Registers an extension and tells all peers. Says whether the name was free.
-    pub(crate) fn register(&self, name: Name, registered: Registered) -> bool {
-        let mut state = self.state();
-        if state.extensions.contains_key(&name) {
-            return false;
-        }
-        state.extensions.insert(name, registered);
-        state.tell_names();
-        true
-    }
-
-    pub(crate) fn unregister(&self, name: &Name) {
-        let mut state = self.state();
-        state.extensions.remove(name);
-        state.tell_names();
-    }
-
-    /// Sends a message of an extension, or keeps it until the peer has told which it has.
-    ///
-    /// # Errors
-    /// [`Error::UnsupportedExtension`], [`Error::NoPeer`].
-    pub(crate) fn send_extension(&self, name: &Name, payload: Bytes, peer: PeerId) -> Result<()> {
-        let mut state = self.state();
-        let names = state.names();
-        let slot = state.peers.get_mut(&peer).ok_or(Error::NoPeer)?;
-        match slot.send_extension(&names, name, payload) {
-            true => Ok(()),
-            false => Err(Error::UnsupportedExtension {
-                name: name.0.clone(),
-            }),
-        }
-    }
-
-    /// A peer has told which extensions it has: what waited for that is sent.
-    pub(crate) fn handle_names(&self, peer: PeerId, theirs: &[String]) {
-        let mut state = self.state();
-        let names = state.names();
-        if let Some(slot) = state.peers.get_mut(&peer) {
-            slot.handle_names(&names, theirs);
-        }
-    }
-
-    /// A message of an extension has come. One that isn't known here is dropped.
-    pub(crate) fn handle_extension(&self, peer: PeerId, message: wire::Extension) {
-        let state = self.state();
-        let name = state
-            .peers
-            .get(&peer)
-            .and_then(|slot| slot.name(message.id));
-        if let Some(extension) = name.and_then(|name| state.extensions.get(&name)) {
-            extension.deliver(peer, message.payload);
-        }
-    }
-
-    /// Takes a peer away whose connection has ended.
-    pub(crate) fn leave(&self, id: PeerId, remote_public_key: Option<[u8; 32]>) {
-        self.state().peers.remove(&id);
-        self.replicate(|replicator, now, view| replicator.remove_peer(now, id, view));
-        self.events.send(Event::PeerRemove {
-            peer: id,
-            remote_public_key,
-        });
-    }
-
-    /// What is to be done for a peer, oldest first. None if there is more than a connection ever leaves behind.
-    pub(crate) fn take_actions(&self, id: PeerId, into: &mut VecDeque<Action>) -> Option<()> {
-        match self.state().peers.get_mut(&id) {
-            Some(slot) => slot.take_actions(into),
-            None => Some(()),
-        }
-    }
-
-    /// Wishes for something that isn't here. The wish is withdrawn when what is returned is dropped.
-    pub(crate) fn wish(self: &Arc<Self>, wish: impl Into<replicate::Wish>) -> Wish {
-        let (sender, granted) = async_channel::bounded(1);
-        let now = self.runtime.now();
-        let mut state = self.state();
-        let State {
-            feed,
-            replicator,
-            wishes,
-            ..
-        } = &mut *state;
-        let id = replicator.want(now, wish, &View(feed));
-        wishes.insert(id, sender);
-        state.hand_out();
-        drop(state);
-        Wish::new(Arc::clone(self), id, granted)
-    }
-
-    /// Takes a wish back that nobody waits for any longer.
-    pub(crate) fn withdraw(&self, id: WishId) {
-        if self.state().wishes.remove(&id).is_some() {
-            self.replicate(|replicator, now, view| replicator.cancel(now, id, view));
-        }
-    }
-
-    /// Whether some peer has a block, or hasn't said yet.
-    pub(crate) fn is_available(&self, block: u64) -> bool {
-        let state = self.state();
-        state.replicator.is_claimed(block) || state.replicator.is_asking()
-    }
-
-    /// Whether some peer claims a length, or hasn't said yet what it has.
-    pub(crate) fn is_length_available(&self, length: u64) -> bool {
-        let state = self.state();
-        state.replicator.remote_length() >= length || state.replicator.is_asking()
-    }
-
-    /// Completes when what peers have or are asked for may have changed.
-    pub(crate) fn changed(&self) -> EventListener {
-        self.changed.listen()
-    }
-
-    pub(crate) fn peers(&self) -> Vec<PeerInfo> {
-        let state = self.state();
-        let peers = state
-            .peers
-            .iter()
-            .map(|(id, slot)| slot.info(state.replicator.peer_length(*id).unwrap_or(0)));
-        peers.collect()
-    }
-
-    pub(crate) fn stats(&self) -> Stats {
-        let state = self.state();
-        let peers = state.peers.iter().map(|(id, slot)| (*id, slot.counters));
-        Stats {
-            totals: state.totals,
-            peers: peers.collect(),
-        }
-    }
-
-    pub(crate) fn remote_len(&self) -> u64 {
-        self.state().replicator.remote_length()
     }
 
     /// How many bytes the files take.
@@ -528,7 +355,21 @@ impl Core {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn announce(&self, event: Event) {
+        self.events.send(event);
+    }
+
+    /// Lets those look again who wait only as long as there is hope.
+    pub(crate) fn notify(&self) {
+        self.changed.notify(usize::MAX);
+    }
+
+    /// Completes when what peers have or are asked for may have changed.
+    pub(crate) fn changed(&self) -> EventListener {
+        self.changed.listen()
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // A panic while the lock is held would be a bug of ours; what the lock guards is only changed by calls that
         // can't fail half-way, so the others may go on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -539,56 +380,6 @@ impl Core {
 fn is_writable(feed: &Feed, hooks: &Hooks) -> bool {
     let signer = hooks.signer.is_some() && feed.is_live() && !feed.is_read_only();
     feed.is_writable() || signer
-}
-
-impl State {
-    /// The names of our extensions, in the order of their numbers.
-    fn names(&self) -> Vec<String> {
-        self.extensions.keys().map(|name| name.0.clone()).collect()
-    }
-
-    /// Tells all peers which extensions we have now. Messages behind it are numbered accordingly.
-    fn tell_names(&mut self) {
-        let names = self.names();
-        for slot in self.peers.values_mut() {
-            slot.tell_names(&names);
-        }
-    }
-
-    fn count(&mut self, peer: PeerId, count: impl Fn(&mut Counters)) {
-        count(&mut self.totals);
-        if let Some(slot) = self.peers.get_mut(&peer) {
-            count(&mut slot.counters);
-        }
-    }
-
-    /// Brings each action to the connection or the caller that it is for.
-    fn hand_out(&mut self) {
-        while let Some(action) = self.replicator.poll_action() {
-            let peer = match &action {
-                Action::Acknowledged { peer, block } => {
-                    self.acknowledged.push((*peer, *block));
-                    continue;
-                }
-                Action::Resolved { wish, .. } => {
-                    if let Some(sender) = self.wishes.remove(wish) {
-                        // The one who wished may have gone.
-                        let _ = sender.try_send(());
-                    }
-                    continue;
-                }
-                Action::Send { peer, .. }
-                | Action::Serve { peer, .. }
-                | Action::Store { peer, .. }
-                | Action::Close { peer }
-                | Action::Disconnect { peer, .. } => *peer,
-                _ => continue,
-            };
-            if let Some(slot) = self.peers.get_mut(&peer) {
-                slot.push(action);
-            }
-        }
-    }
 }
 
 impl fmt::Debug for Core {

@@ -202,3 +202,59 @@ impl Registered {
         }
     }
 }
+
+impl Core {
+    /// Registers an extension and tells all peers. Says whether the name was free.
+    pub(crate) fn register(&self, name: Name, registered: Registered) -> bool {
+        let mut state = self.state();
+        if state.extensions.contains_key(&name) {
+            return false;
+        }
+        state.extensions.insert(name, registered);
+        state.tell_names();
+        true
+    }
+
+    pub(crate) fn unregister(&self, name: &Name) {
+        let mut state = self.state();
+        state.extensions.remove(name);
+        state.tell_names();
+    }
+
+    /// Sends a message of an extension, or keeps it until the peer has told which it has.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedExtension`], [`Error::NoPeer`].
+    pub(crate) fn send_extension(&self, name: &Name, payload: Bytes, peer: PeerId) -> Result<()> {
+        let mut state = self.state();
+        let names = state.names();
+        let slot = state.peers.get_mut(&peer).ok_or(Error::NoPeer)?;
+        match slot.send_extension(&names, name, payload) {
+            true => Ok(()),
+            false => Err(Error::UnsupportedExtension {
+                name: name.0.clone(),
+            }),
+        }
+    }
+
+    /// A peer has told which extensions it has: what waited for that is sent.
+    pub(crate) fn handle_names(&self, peer: PeerId, theirs: &[String]) {
+        let mut state = self.state();
+        let names = state.names();
+        if let Some(slot) = state.peers.get_mut(&peer) {
+            slot.handle_names(&names, theirs);
+        }
+    }
+
+    /// A message of an extension has come. One that isn't known here is dropped.
+    pub(crate) fn handle_extension(&self, peer: PeerId, message: wire::Extension) {
+        let state = self.state();
+        let name = state
+            .peers
+            .get(&peer)
+            .and_then(|slot| slot.name(message.id));
+        if let Some(extension) = name.and_then(|name| state.extensions.get(&name)) {
+            extension.deliver(peer, message.payload);
+        }
+    }
+}

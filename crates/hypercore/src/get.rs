@@ -69,10 +69,10 @@ impl<E: Encoding> Get<E> {
 
     fn new(core: Arc<Core>, encoding: E, which: Which) -> Self {
         Get {
+            patience: core.patience(),
             core,
             encoding,
             which,
-            patience: Patience::default(),
             on_wait: None,
         }
     }

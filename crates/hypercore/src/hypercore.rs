@@ -230,6 +230,16 @@ impl<E: Encoding> Hypercore<E> {
         self.core.is_writable()
     }
 
+    /// Whether it is static: without signatures, its key being the hash of what it holds.
+    pub fn is_static(&self) -> bool {
+        !self.core.read(|feed| feed.is_live())
+    }
+
+    /// The public half of the key pair by which this feed's connections are known to their remotes.
+    pub fn noise_public_key(&self) -> [u8; 32] {
+        self.core.noise().public()
+    }
+
     /// Whether it can be read: false once it is closed.
     pub fn is_readable(&self) -> bool {
         self.core.check_open().is_ok()
@@ -270,6 +280,18 @@ impl<E: Encoding> Hypercore<E> {
     /// The largest length that a connected peer claims, in blocks.
     pub fn remote_len(&self) -> u64 {
         self.core.remote_len()
+    }
+
+    /// Starts or stops fetching blocks; all peers are told. Requests under way go on.
+    pub fn set_downloading(&self, yes: bool) {
+        self.core
+            .replicate(|replicator, now, view| replicator.set_downloading(now, yes, view));
+    }
+
+    /// Starts or stops answering requests; all peers are told, and ask elsewhere.
+    pub fn set_uploading(&self, yes: bool) {
+        self.core
+            .replicate(|replicator, now, view| replicator.set_uploading(now, yes, view));
     }
 
     /// How much was exchanged with peers since the feed was opened; none if that was turned off.

@@ -41,6 +41,7 @@ mod builder;
 mod cache;
 mod connection;
 mod core;
+mod discovery;
 mod download;
 mod driver;
 mod encoding;
@@ -57,6 +58,7 @@ mod seek;
 mod serve;
 mod session;
 mod space;
+mod state;
 mod stats;
 mod storage;
 mod store;
@@ -87,6 +89,7 @@ pub use crate::{
     builder::Builder,
     cache::CacheConfig,
     connection::{Connection, ConnectionHandle, FeedOptions, Hold},
+    discovery::FindingPeers,
     download::{Download, DownloadRequest, Progress},
     encoding::{Base64, Binary, BoxError, Encode, Encoding, Hex, Utf8},
     error::{Error, PeerError, Result, SharedError},

@@ -6,9 +6,16 @@ use bytes::Bytes;
 use crypto::Dialect;
 use event_listener::Event as Wake;
 use replicate::{Action, PeerConfig, PeerId};
-use wire::{Extension, Message, Options};
+use wire::{Extension, Message, Options, Request};
 
-use crate::{Result, core::Core, extension::Name, stats::Counters};
+use crate::{
+    Event, Result,
+    core::Core,
+    extension::Name,
+    state::State,
+    stats::{Counters, Stats},
+    view::View,
+};
 
 /// How many actions may wait for a connection that doesn't take them before it is given up.
 const MAX_ACTIONS: usize = 65_536;
@@ -215,5 +222,87 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         self.core.leave(self.id, self.remote_public_key);
+    }
+}
+
+impl Core {
+    /// A request is answered: by a block of so many bytes, or by hashes only.
+    pub(crate) fn served(&self, peer: PeerId, request: &Request, found: bool, len: Option<usize>) {
+        self.replicate(|replicator, _, _| replicator.handle_served(peer, request, found));
+        if let Some(len) = len {
+            self.state().count(peer, |counters| counters.uploaded(len));
+            let block = request.index;
+            self.announce(Event::Upload { block, len, peer });
+        }
+    }
+
+    /// Adds a peer; it leaves when the guard is dropped.
+    pub(crate) fn join(self: &Arc<Self>, joining: Joining) -> Member {
+        let Joining {
+            wake,
+            mut config,
+            remote_public_key,
+            dialect,
+        } = joining;
+        let now = self.runtime().now();
+        let mut state = self.state();
+        let id = PeerId(state.next_peer);
+        state.next_peer += 1;
+        config.extensions = state.names();
+        let slot = Slot::new(id, wake, remote_public_key, dialect, config.ack);
+        state.peers.insert(id, slot);
+        let State {
+            feed, replicator, ..
+        } = &mut *state;
+        replicator.add_peer(now, id, config, &View(feed));
+        state.follow(now);
+        state.hand_out();
+        drop(state);
+        self.notify();
+        self.announce(Event::PeerAdd {
+            peer: id,
+            remote_public_key,
+        });
+        Member::new(Arc::clone(self), id, remote_public_key)
+    }
+
+    /// Takes a peer away whose connection has ended.
+    pub(crate) fn leave(&self, id: PeerId, remote_public_key: Option<[u8; 32]>) {
+        self.state().peers.remove(&id);
+        self.replicate(|replicator, now, view| replicator.remove_peer(now, id, view));
+        self.announce(Event::PeerRemove {
+            peer: id,
+            remote_public_key,
+        });
+    }
+
+    /// What is to be done for a peer, oldest first. None if there is more than a connection ever leaves behind.
+    pub(crate) fn take_actions(&self, id: PeerId, into: &mut VecDeque<Action>) -> Option<()> {
+        match self.state().peers.get_mut(&id) {
+            Some(slot) => slot.take_actions(into),
+            None => Some(()),
+        }
+    }
+
+    pub(crate) fn peers(&self) -> Vec<PeerInfo> {
+        let state = self.state();
+        let peers = state
+            .peers
+            .iter()
+            .map(|(id, slot)| slot.info(state.replicator.peer_length(*id).unwrap_or(0)));
+        peers.collect()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let state = self.state();
+        let peers = state.peers.iter().map(|(id, slot)| (*id, slot.counters));
+        Stats {
+            totals: state.totals,
+            peers: peers.collect(),
+        }
+    }
+
+    pub(crate) fn remote_len(&self) -> u64 {
+        self.state().replicator.remote_length()
     }
 }

@@ -14,6 +14,7 @@ use std::{
 use bytes::Bytes;
 use feed::SeekStep;
 use futures_io::{AsyncRead, AsyncSeek};
+use futures_lite::future;
 use replicate::Wish;
 
 use crate::{
@@ -45,9 +46,9 @@ impl<E: Encoding> Hypercore<E> {
     /// [`Error::Disk`], [`Error::Feed`] if the tree is damaged.
     pub fn seek(&self, byte: u64) -> Seek {
         Seek {
+            patience: self.core().patience(),
             core: Arc::clone(self.core()),
             byte,
-            patience: Patience::default(),
         }
     }
 
@@ -100,6 +101,12 @@ impl Seek {
         self
     }
 
+    /// Waits only as long as there is a peer that may know; fails with [`Error::ByteNotLocal`] otherwise.
+    pub fn if_available(mut self) -> Self {
+        self.patience.wait = Wait::WhileAvailable;
+        self
+    }
+
     /// How long to wait at most; then the call fails with [`Error::TimedOut`].
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.patience.timeout = Some(timeout);
@@ -147,10 +154,28 @@ async fn find(core: &Arc<Core>, byte: u64, wait: Wait) -> Result<(u64, u64)> {
             }
             Err(error) => return Err(error),
         };
-        if wait == Wait::Never {
-            return Err(Error::ByteNotLocal { byte });
-        }
-        core.wish(wish).granted().await?;
+        let longer = match &wish {
+            Wish::Length(length) => Some(*length),
+            _ => None,
+        };
+        let wish = core.wish(wish);
+        let hopeless = async {
+            loop {
+                // Listen first, look second, so that nothing that changes in between is missed.
+                let changed = core.changed();
+                let hope = match (wait, longer) {
+                    (Wait::Forever, _) => true,
+                    (Wait::Never, _) => false,
+                    (Wait::WhileAvailable, Some(length)) => core.is_length_available(length),
+                    (Wait::WhileAvailable, None) => core.is_anybody_there(),
+                };
+                if !hope {
+                    return Err(Error::ByteNotLocal { byte });
+                }
+                changed.await;
+            }
+        };
+        future::or(wish.granted(), hopeless).await?;
     }
 }
 

@@ -83,7 +83,6 @@ impl<E: Encoding> ReadStream<E> {
     pub(crate) fn new(core: Arc<Core>, encoding: E, blocks: impl RangeBounds<u64>) -> Self {
         let Range { start, end } = bounded(&blocks, u64::MAX);
         ReadStream {
-            core,
             encoding,
             options: Options {
                 start,
@@ -92,12 +91,19 @@ impl<E: Encoding> ReadStream<E> {
                 tail: false,
                 snapshot: true,
                 reverse: false,
-                patience: Patience::default(),
+                patience: core.patience(),
                 batch: 1,
             },
             state: State::New,
             ahead: VecDeque::new(),
+            core,
         }
+    }
+
+    /// Waits for each block only as long as some connected peer has it or hasn't said yet what it has.
+    pub fn if_available(mut self) -> Self {
+        self.options.patience.wait = Wait::WhileAvailable;
+        self
     }
 
     /// Whether to go on with what is appended later, and never end. A range with an end ends there all the same.

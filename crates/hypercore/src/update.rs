@@ -23,7 +23,7 @@ impl<E: Encoding> Hypercore<E> {
         Update {
             core: Arc::clone(self.core()),
             min_length: None,
-            if_available: false,
+            if_available: self.core().if_available(),
             timeout: None,
         }
     }

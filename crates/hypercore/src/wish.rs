@@ -1,11 +1,17 @@
-//! Something that a caller waits for.
+//! Something that a caller waits for, and whether there is hope for it.
 
 use std::sync::Arc;
 
 use async_channel::Receiver;
 use replicate::WishId;
 
-use crate::{Error, Result, core::Core};
+use crate::{
+    Error, Result,
+    core::Core,
+    get::{Patience, Wait},
+    state::State,
+    view::View,
+};
 
 /// A wish that the replicator knows of, until it is granted or this is dropped.
 pub(crate) struct Wish {
@@ -31,5 +37,67 @@ impl Wish {
 impl Drop for Wish {
     fn drop(&mut self) {
         self.core.withdraw(self.id);
+    }
+}
+
+impl Core {
+    /// Wishes for something that isn't here. The wish is withdrawn when what is returned is dropped.
+    pub(crate) fn wish(self: &Arc<Self>, wish: impl Into<replicate::Wish>) -> Wish {
+        let (sender, granted) = async_channel::bounded(1);
+        let now = self.runtime().now();
+        let mut state = self.state();
+        let State {
+            feed,
+            replicator,
+            wishes,
+            ..
+        } = &mut *state;
+        let id = replicator.want(now, wish, &View(feed));
+        // Once the feed is closed nobody would grant it: without its sender the wait ends at once.
+        if self.check_open().is_ok() {
+            wishes.insert(id, sender);
+        }
+        state.hand_out();
+        drop(state);
+        Wish::new(Arc::clone(self), id, granted)
+    }
+
+    /// Takes a wish back that nobody waits for any longer.
+    pub(crate) fn withdraw(&self, id: WishId) {
+        if self.state().wishes.remove(&id).is_some() {
+            self.replicate(|replicator, now, view| replicator.cancel(now, id, view));
+        }
+    }
+
+    /// What to do about missing blocks unless the caller says.
+    pub(crate) fn patience(&self) -> Patience {
+        Patience {
+            wait: match self.if_available() {
+                true => Wait::WhileAvailable,
+                false => Wait::Forever,
+            },
+            timeout: None,
+        }
+    }
+
+    /// Whether some peer has a block, or may turn out to.
+    pub(crate) fn is_available(&self, block: u64) -> bool {
+        self.discovery().is_going_on() || {
+            let state = self.state();
+            state.replicator.is_claimed(block) || state.replicator.is_asking()
+        }
+    }
+
+    /// Whether there is anybody who may know where a byte is.
+    pub(crate) fn is_anybody_there(&self) -> bool {
+        self.discovery().is_going_on() || !self.state().peers.is_empty()
+    }
+
+    /// Whether some peer claims a length, or may turn out to.
+    pub(crate) fn is_length_available(&self, length: u64) -> bool {
+        let state = self.state();
+        state.replicator.remote_length() >= length
+            || state.replicator.is_asking()
+            || self.discovery().is_promising(state.feed.length())
     }
 }

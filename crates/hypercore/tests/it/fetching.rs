@@ -166,3 +166,98 @@ fn a_portable_proof_needs_only_the_key() {
         });
     }
 }
+
+#[test]
+fn an_eager_sparse_copy_follows_the_length_and_fetches_no_block() {
+    task::block_on(async {
+        let writer = writer(3, Dialect::V8).await;
+        let builder = Hypercore::builder(Storage::memory())
+            .key(writer.key())
+            .sparse(true);
+        let eager = builder.eager_update(true).open().await.unwrap();
+        let idle = sparse_copy(&writer).await;
+        let _connections = [
+            connect(&eager, &writer, true),
+            connect(&idle, &writer, true),
+        ];
+        for length in 3..9_u64 {
+            while eager.len() < length {
+                task::yield_now().await;
+            }
+            writer.append("more").await.unwrap();
+        }
+        assert_eq!((eager.downloaded(..), idle.len()), (0, 0));
+        // And it can be closed.
+        eager.close().await.unwrap();
+    });
+}
+
+#[test]
+fn while_peers_are_being_looked_for_there_is_hope() {
+    task::block_on(async {
+        let writer = writer(3, Dialect::V8).await;
+        let builder = Hypercore::builder(Storage::memory())
+            .key(writer.key())
+            .sparse(true);
+        let reader = builder.if_available(true).open().await.unwrap();
+        let hopeless = reader.get(0).await;
+        assert!(
+            matches!(hopeless, Err(Error::NotAvailable { block: 0 })),
+            "{hopeless:?}"
+        );
+        assert!(matches!(reader.update().await, Err(Error::NoUpdate)));
+        assert!(matches!(
+            reader.seek(1).await,
+            Err(Error::ByteNotLocal { byte: 1 })
+        ));
+
+        let looking = reader.finding_peers();
+        let get = task::spawn(reader.get(0).into_future());
+        let beyond = task::spawn(reader.get(9).into_future());
+        let update = task::spawn(reader.update().min_length(9).into_future());
+        task::sleep(MOMENT).await;
+        let _connection = connect(&reader, &writer, true);
+        assert_eq!(get.await.unwrap(), writer.get(0).await.unwrap());
+        assert!(reader.seek(1).await.is_ok());
+        drop(looking);
+        assert!(matches!(
+            beyond.await,
+            Err(Error::NotAvailable { block: 9 })
+        ));
+        assert!(matches!(update.await, Err(Error::NoUpdate)));
+    });
+}
+
+#[test]
+fn a_feed_that_is_as_long_as_expected_waits_for_no_update() {
+    task::block_on(async {
+        let feed = writer(3, Dialect::V8).await;
+        let _looking = feed.finding_peers();
+        feed.set_expected_length(5);
+        let update = task::spawn(feed.update().if_available().into_future());
+        task::sleep(MOMENT).await;
+        feed.set_expected_length(3);
+        assert!(matches!(update.await, Err(Error::NoUpdate)));
+    });
+}
+
+#[test]
+fn fetching_and_answering_are_switched_while_it_runs() {
+    task::block_on(async {
+        let writer = writer(3, Dialect::V8).await;
+        let builder = Hypercore::builder(Storage::memory()).key(writer.key());
+        let reader = builder.downloading(false).open().await.unwrap();
+        let _connection = connect(&reader, &writer, true);
+        let none = reader.get(0).timeout(MOMENT).await;
+        assert!(matches!(none, Err(Error::TimedOut)), "{none:?}");
+        reader.set_downloading(true);
+        reader.get(2).await.unwrap();
+
+        writer.set_uploading(false);
+        writer.append("late").await.unwrap();
+        let none = reader.get(3).timeout(MOMENT).await;
+        assert!(matches!(none, Err(Error::TimedOut)), "{none:?}");
+        writer.set_uploading(true);
+        assert_eq!(reader.get(3).await.unwrap(), "late");
+    });
+}
