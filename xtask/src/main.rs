@@ -12,6 +12,7 @@ mod files;
 mod fuzz;
 mod interop;
 mod javascript;
+mod large;
 mod layers;
 mod no_std;
 mod process;
@@ -31,7 +32,7 @@ cargo xtask COMMAND
 
   demo                  create a feed, append a file, serve it, clone it in a second process, compare
   test [STEP...]        everything that must hold, or some of it:
-                        fmt tidy clippy docs tests alone no-std fuzz vectors interop demo
+                        fmt tidy clippy docs tests alone no-std fuzz vectors interop demo large
   ci                    the same as test, under the name that CI systems look for
   interop [WORD...]     our program against JavaScript hypercore 8 and 9; only cases whose names have the words
   fuzz [TARGET] [--time SECONDS]

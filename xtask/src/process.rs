@@ -75,6 +75,11 @@ impl Running {
         })
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next line of this type.
     pub(crate) fn wait_for(&mut self, kind: &str) -> Result<Value> {
         self.wait_until(kind, |line| line["type"] == kind)
