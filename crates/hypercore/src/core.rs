@@ -1,8 +1,9 @@
 //! What all handles and connections of a feed share: its files, the log, and the replicator between its peers.
 //!
 //! Two locks. `state` is held for plans and for applying what was stored, never across an await or a read of a file that
-//! isn't cached. `writer` is asynchronous and orders the commits: whoever holds it plans, writes and applies without
-//! another await, so a caller that stops waiting leaves the feed either as it was or with the commit done.
+//! isn't cached. `writer` is asynchronous and orders the commits: whoever holds it plans, writes and applies. Only
+//! hooks and signers are awaited meanwhile, and never between writing and applying, so a caller that stops waiting leaves the
+//! feed either as it was or with the commit done.
 
 use std::{
     fmt,
@@ -184,7 +185,7 @@ impl Core {
         self.events.listen()
     }
 
-    /// The right to commit. Between getting it and having applied the commit nobody may await.
+    /// The right to commit. Whoever has it plans, commits and applies, and never awaits between the last two.
     ///
     /// # Errors
     /// [`Error::Closed`].
