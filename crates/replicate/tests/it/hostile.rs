@@ -459,6 +459,28 @@ fn seek_is_passed_on_and_repetitions_follow_its_answer() {
 }
 
 #[test]
+fn a_peer_that_does_not_answer_is_asked_for_so_many_blocks_and_no_more() {
+    for max_requests in [1, 3, 100] {
+        let config = Config {
+            max_requests,
+            ..Config::default()
+        };
+        let mut face = Face::new(config, Model::default());
+        let mut asked = face.have(0, 1000);
+        for n in 0..10 {
+            asked.extend(face.have(1000 + n * 50, 50));
+        }
+        let requests = asked.iter().filter(|action| {
+            let Action::Send { message, .. } = action else {
+                return false;
+            };
+            matches!(message, Message::Request(_))
+        });
+        assert_eq!(requests.count(), max_requests);
+    }
+}
+
+#[test]
 fn toggling_status_is_cheap() {
     let started = Instant::now();
     let mut face = Face::reader();
