@@ -51,7 +51,7 @@ fn many_tasks_append_at_once_and_each_finds_its_block() {
                 let feed = feed.clone();
                 async_std::task::spawn(async move {
                     let mut appended = Vec::new();
-                    for n in 0..50u64 {
+                    for n in 0..1000u64 {
                         let block = format!("{task}.{n}");
                         appended.push((feed.append(block.clone()).await.unwrap(), block));
                     }
@@ -64,7 +64,7 @@ fn many_tasks_append_at_once_and_each_finds_its_block() {
                 assert_eq!(feed.get(index).await.unwrap(), block);
             }
         }
-        assert_eq!(feed.len(), 400);
+        assert_eq!(feed.len(), 8000);
     });
 }
 
