@@ -3,6 +3,7 @@
 //! Each rule is a function from what it looks at to complaints, and is tested on small made-up sources: a rule that never
 //! fires is worse than none.
 
+mod features;
 mod places;
 mod text;
 
@@ -21,6 +22,11 @@ pub(crate) fn run() -> Result {
     let files = files::list(root)?;
     complaints.extend(places::top_level(&files));
     complaints.extend(places::layers(LAYERS, |path| root.join(path).exists()));
+    let text = |path: &str| fs::read_to_string(root.join(path)).ok();
+    match text(features::PATH) {
+        Some(document) => complaints.extend(features::check(&document, text)),
+        None => complaints.push(format!("{} is missing", features::PATH)),
+    }
     for file in &files {
         // What is no text has no rules.
         if let Ok(source) = fs::read_to_string(root.join(file)) {

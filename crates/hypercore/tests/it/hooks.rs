@@ -151,6 +151,26 @@ fn a_reader_that_refuses_a_block_ends_the_connection_and_stores_nothing() {
     });
 }
 
+#[test]
+fn a_copy_does_not_get_longer_by_a_block_that_is_refused() {
+    task::block_on(async {
+        let writer = writer(0, Dialect::V8).await;
+        writer.append("!loud").await.unwrap();
+        let seen = Seen::default();
+        let reader = Hypercore::builder(Storage::memory())
+            .key(writer.key())
+            .on_write(picky(&seen))
+            .open()
+            .await
+            .unwrap();
+        let proof = writer.proof(0).await.unwrap();
+        let refused = reader.put(proof, Some("!loud".into())).await;
+        assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+        assert_eq!((reader.len(), reader.downloaded(..)), (0, 0));
+        assert_eq!(seen.lock().unwrap().len(), 1);
+    });
+}
+
 #[derive(Debug)]
 struct Device {
     pair: KeyPair,
