@@ -1,5 +1,7 @@
 //! What a feed tells of itself, in which order, and what it keeps for itself.
 
+use std::time::Duration;
+
 use async_std::task;
 use bytes::Bytes;
 use futures_lite::StreamExt;
@@ -35,6 +37,41 @@ fn the_noise_key_is_how_a_peer_is_known() {
             panic!("nobody came");
         };
         assert_eq!(remote_public_key, Some(pair.public()));
+    });
+}
+
+#[test]
+fn a_feed_tells_of_which_kind_it_is() {
+    task::block_on(async {
+        let noise = NoiseKeyPair::from_secret([3; 32]);
+        let builder = Hypercore::builder(Storage::memory()).noise_key_pair(noise.clone());
+        let signed = builder.dialect(Dialect::V9).open().await.unwrap();
+        assert!(!signed.is_static());
+        assert_eq!(signed.dialect(), Dialect::V9);
+        assert_eq!(signed.noise_public_key(), noise.public());
+
+        let builder = Hypercore::builder(Storage::memory()).static_feed(true);
+        let feed = builder.open().await.unwrap();
+        assert!(feed.is_static());
+        feed.finalize().await.unwrap();
+        assert!(feed.is_static());
+        // Each feed that is opened is another peer.
+        assert_ne!(feed.noise_public_key(), signed.noise_public_key());
+    });
+}
+
+#[test]
+fn what_is_not_answered_from_the_beginning_is_not_fetched() {
+    task::block_on(async {
+        let builder = Hypercore::builder(Storage::memory()).uploading(false);
+        let writer = builder.open().await.unwrap();
+        writer.append("a").await.unwrap();
+        let reader = reader_of(&writer).await;
+        let _connection = connect(&reader, &writer, true);
+        let none = reader.get(0).timeout(Duration::from_millis(20)).await;
+        assert!(matches!(none, Err(Error::TimedOut)), "{none:?}");
+        writer.set_uploading(true);
+        assert_eq!(reader.get(0).await.unwrap(), "a");
     });
 }
 
