@@ -110,10 +110,13 @@ pub use crate::{
     write::{ByteWriter, WriteSink},
 };
 
-// The examples of the two READMEs run with the doc tests.
+// The examples of the two READMEs and of the guides run with the doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 mod project_readme {}
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides.md")]
+mod guides {}
