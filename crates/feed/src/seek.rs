@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Each pair of children is checked against the hash of its parent, and the roots were checked when the feed was opened, so
-//! a damaged file gives an error and not another block.
+//! a damaged file gives an error and not another block. A sparse copy may know a node, and below it only what belonged to a
+//! shorter tree: then sizes from the left decide as far as they go.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -27,6 +28,10 @@ const LEVELS: u32 = 2;
 
 /// Up to this depth all nodes of a tree stand close together and are read at once.
 const SHALLOW: u32 = 5;
+
+/// Side by side lie fewer than this many, because two that belong together have a parent that is stored too. A damaged
+/// bitfield may say otherwise.
+const MAX_PARTS: usize = 128;
 
 /// A search for the block that holds a byte.
 ///
@@ -98,13 +103,34 @@ impl Seeking {
     pub fn step(self, feed: &Feed, replies: &[Bytes]) -> Result<SeekStep, Error> {
         let nodes = self.nodes.parse(replies)?;
         let (mut top, mut rest) = (self.top, self.rest);
-        while let Some((left, right)) = children(&nodes, top.index) {
-            if Node::parent(left, right) != Ok(top) {
+        while let Some(parts) = read_parts(feed, &nodes, top.index) {
+            if let [left, right] = parts[..]
+                && left.index.sibling() == right.index
+                && Node::parent(left, right) != Ok(top)
+            {
                 return Err(Error::corrupt(File::Tree, Damage::WrongNode));
             }
-            match rest.checked_sub(left.size) {
-                None => top = *left,
-                Some(behind) => (top, rest) = (*right, behind),
+            let size = parts
+                .iter()
+                .try_fold(0_u64, |sum, part| sum.checked_add(part.size));
+            let size = size.filter(|size| *size <= top.size);
+            let size = size.ok_or(Error::corrupt(File::Tree, Damage::Size))?;
+            if rest >= size {
+                let end = top.index.end_block();
+                let known = parts.last().map(|part| part.index.end_block());
+                let known = known.unwrap_or(top.index.first_block());
+                return match known < end {
+                    true => Ok(SeekStep::Unknown { within: known..end }),
+                    // They are all, and must have as many bytes as the node above them.
+                    false => Err(Error::corrupt(File::Tree, Damage::Size)),
+                };
+            }
+            for part in parts {
+                if rest < part.size {
+                    top = *part;
+                    break;
+                }
+                rest -= part.size;
             }
         }
         Ok(look(feed, top, rest))
@@ -137,21 +163,41 @@ fn look(feed: &Feed, top: Node, rest: u64) -> SeekStep {
     }
 }
 
-/// The stored nodes below one, as far as both children are there.
+/// The stored nodes below one that are of use, some levels of them.
 fn gather(feed: &Feed, parent: Index, levels: u32, wanted: &mut Vec<Index>) {
-    let stored = |index| feed.bitfield.has_node(index);
-    if levels > 0
-        && let Some((left, right)) = parent.children()
-        && stored(left)
-        && stored(right)
-    {
-        wanted.extend([left, right]);
-        gather(feed, left, levels - 1, wanted);
-        gather(feed, right, levels - 1, wanted);
+    if levels > 0 {
+        for part in parts(feed, parent) {
+            wanted.push(part);
+            gather(feed, part, levels - 1, wanted);
+        }
     }
 }
 
-fn children(nodes: &Nodes, parent: Index) -> Option<(&Node, &Node)> {
-    let (left, right) = parent.children()?;
-    Some((nodes.get(left)?, nodes.get(right)?))
+/// The largest stored nodes below one, side by side from its left edge to the first gap: mostly both its children.
+fn parts(feed: &Feed, parent: Index) -> Vec<Index> {
+    let mut parts = Vec::new();
+    let mut next = parent.left_child();
+    while let Some(mut part) = next
+        && parts.len() < MAX_PARTS
+    {
+        while !feed.bitfield.has_node(part) {
+            match part.left_child() {
+                Some(left) => part = left,
+                None => return parts,
+            }
+        }
+        parts.push(part);
+        while !part.is_left() && part.parent() != parent {
+            part = part.parent();
+        }
+        next = part.is_left().then(|| part.sibling());
+    }
+    parts
+}
+
+/// The same as they were read; none if there are none, or some weren't.
+fn read_parts<'a>(feed: &Feed, nodes: &'a Nodes, parent: Index) -> Option<Vec<&'a Node>> {
+    let parts = parts(feed, parent).into_iter();
+    let parts: Vec<_> = parts.map(|part| nodes.get(part)).collect::<Option<_>>()?;
+    (!parts.is_empty()).then_some(parts)
 }

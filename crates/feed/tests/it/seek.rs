@@ -119,6 +119,23 @@ fn a_sparse_copy_tells_which_blocks_can_hold_the_byte() {
 }
 
 #[test]
+fn what_a_copy_knew_of_a_shorter_feed_leads_to_its_blocks_in_a_longer_one() {
+    for (short, long) in [(1, 2), (1, 8), (3, 8), (5, 16), (11, 100)] {
+        let sizes = sizes(3, long);
+        let (mut copy, _) = Log::reader(key_of(3));
+        let short_author = Log::author(3, short);
+        copy.fetch(&short_author, &mut RemoteTree::new(), 0, false);
+        let author = Log::author(3, long);
+        copy.fetch(&author, &mut RemoteTree::new(), long - 1, true);
+        assert_eq!((copy.length(), copy.has()), (long, vec![0]));
+        // Between the newest roots and what is known of block 0 are nodes whose other child is unknown.
+        for byte in 0..sizes[0] {
+            assert_eq!(copy.seek(byte), Ok(Ok((0, byte))), "{short} {long}");
+        }
+    }
+}
+
+#[test]
 fn nodes_that_do_not_belong_together_are_damage() {
     let author = Log::author(3, 64);
     let files = author.files.read(&[storage::Read {
