@@ -262,6 +262,10 @@ impl ByteReader {
                         bytes,
                     });
                 }
+                // Byte 0 is looked up as the first one of block 0, even if that is empty.
+                if position == 0 {
+                    place = Some((block + 1, start));
+                }
             }
         })
     }

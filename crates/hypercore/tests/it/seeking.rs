@@ -36,6 +36,16 @@ fn every_byte_is_found_in_its_block() {
 }
 
 #[test]
+fn a_feed_that_begins_with_empty_blocks_is_read_as_bytes() {
+    task::block_on(async {
+        let feed = feed_of(&["", "", "abc", "", "d"]).await;
+        let mut text = String::new();
+        feed.bytes(..).read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "abcd");
+    });
+}
+
+#[test]
 fn beyond_the_end_one_waits_for_the_feed_to_grow() {
     task::block_on(async {
         let feed = feed_of(&["abc"]).await;
