@@ -12,6 +12,7 @@ mod duplex;
 mod encodings;
 mod extensions;
 mod fetching;
+mod histories;
 mod hooks;
 mod hostile;
 mod javascript;
