@@ -253,6 +253,10 @@ impl<'a> Merged<'a> {
 
     fn finish(self) -> (Commit, Vec<u64>) {
         let mut batch = Batch::new();
+        if self.blocks.is_empty() && !self.stored.is_empty() {
+            // JavaScript finds an empty block bad where there is no file to read it from.
+            batch.write(File::Data, 0, Bytes::new());
+        }
         for (offset, parts) in block_runs(self.blocks) {
             batch.write_parts(File::Data, offset, parts);
         }

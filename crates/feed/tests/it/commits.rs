@@ -371,6 +371,29 @@ fn proofs_of_different_lengths_in_one_batch_leave_the_longest() {
 }
 
 #[test]
+fn an_empty_block_makes_the_file_that_javascript_reads_it_from() {
+    let (mut author, _) = Log::writer(1);
+    author.append(["", "a"]);
+    let (copy, _) = Log::reader(author.feed.key());
+    for (block, value) in [(0, Some(Bytes::new())), (0, None), (1, Some("a".into()))] {
+        let proof = author.prove(block, value.is_none());
+        let put = copy.accept(proof, value.clone()).unwrap();
+        let commit = copy.feed.commit_puts(vec![put]).0;
+        let data = commit.batch().ops().iter();
+        let data = data.filter(|op| {
+            matches!(
+                op,
+                Op::Write {
+                    file: File::Data,
+                    ..
+                }
+            )
+        });
+        assert_eq!(data.count(), usize::from(value.is_some()), "{value:?}");
+    }
+}
+
+#[test]
 fn an_empty_block_does_not_take_the_place_of_the_one_behind_it() {
     let (mut author, _) = Log::writer(15);
     author.append(["abc", "", "", "defgh", ""]);
