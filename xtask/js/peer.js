@@ -3,7 +3,8 @@
 // A JavaScript peer as a program. One JSON object a line on standard output, an exit code other than 0 after an error.
 //
 //   node peer.js write VERSION DIR INPUT      appends INPUT, making the feed if there is none
-//   node peer.js audit VERSION DIR            checks everything and prints every block
+//   node peer.js audit VERSION DIR            checks everything and prints every block that is stored
+//   node peer.js clear VERSION DIR --start BLOCK --end BLOCK
 //   node peer.js hold  VERSION DIR            keeps the feed open until standard input ends
 //   node peer.js serve VERSION DIR [--live]   serves one connection and appends each line of standard input meanwhile
 //   node peer.js clone VERSION DIR --key KEY --port PORT [--live --until LENGTH]
@@ -51,9 +52,17 @@ async function check (version, dir) {
   const feed = await open(version, dir)
   const signatures = await audit(feed)
   for (let index = 0; index < feed.length; index++) {
+    if (!feed.has(index)) continue
     print('block', { index, data: (await block(feed, index)).toString('base64') })
   }
   print('audited', { ...summary(feed), treeHash: await treeHash(version, feed), signatures })
+  await close(feed)
+}
+
+async function clear (version, dir, options) {
+  const feed = await open(version, dir)
+  await promise(done => feed.clear(Number(options.start), Number(options.end), done))
+  print('cleared', summary(feed))
   await close(feed)
 }
 
@@ -131,13 +140,15 @@ async function main () {
       lines: { type: 'string' },
       file: { type: 'string' },
       block: { type: 'string' },
+      start: { type: 'string' },
+      end: { type: 'string' },
       key: { type: 'string' },
       port: { type: 'string' },
       live: { type: 'boolean' },
       until: { type: 'string' }
     }
   })
-  const run = { write, audit: check, hold, serve, clone }[command]
+  const run = { write, audit: check, clear, hold, serve, clone }[command]
   if (!run || !dir) throw new Error('see the head of this file')
   await run(version, dir, values)
 }

@@ -5,6 +5,7 @@
 
 mod cases;
 mod content;
+mod histories;
 mod peers;
 
 use std::{
@@ -27,6 +28,8 @@ const WORKERS: usize = 2;
 struct World {
     /// Our program.
     program: PathBuf,
+    /// The example of the facade that plays histories.
+    history: PathBuf,
     /// The folder with the scripts and their packages.
     scripts: PathBuf,
     contents: content::Contents,
@@ -49,12 +52,14 @@ pub(crate) fn run(words: &[&str]) -> Result {
     fs::create_dir_all(&folder)?;
     let world = World {
         program: workspace::program()?,
+        history: workspace::example("history")?,
         scripts,
         contents: content::Contents::write(&folder)?,
         folder,
     };
     let cases: Vec<Case> = cases::all()
         .into_iter()
+        .chain(histories::all()?)
         .filter(|case| words.iter().all(|word| case.name.contains(word)))
         .collect();
     if cases.is_empty() {

@@ -74,6 +74,13 @@ pub(crate) fn program() -> Result<PathBuf> {
     Ok(target()?.join("ci").join(name))
 }
 
+/// Builds an example of the facade, optimised, and says where it is.
+pub(crate) fn example(name: &str) -> Result<PathBuf> {
+    run(cargo("build").args(["--profile=ci", "--package=hypercore", "--example", name]))?;
+    let file = format!("{name}{}", env::consts::EXE_SUFFIX);
+    Ok(target()?.join("ci/examples").join(file))
+}
+
 /// The platform that is built on and for.
 pub(crate) fn host() -> Result<String> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());

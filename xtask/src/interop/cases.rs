@@ -90,7 +90,10 @@ pub(super) fn all() -> Vec<Case> {
 }
 
 impl Case {
-    fn new(name: String, run: impl Fn(&World, &Path) -> Result + Send + Sync + 'static) -> Self {
+    pub(super) fn new(
+        name: String,
+        run: impl Fn(&World, &Path) -> Result + Send + Sync + 'static,
+    ) -> Self {
         Case {
             name,
             run: Box::new(run),

@@ -1,7 +1,9 @@
 //! The two programs under one face: ours and JavaScript's, each in its own words.
 
 use std::{
+    collections::BTreeMap,
     fmt,
+    ops::Range,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -17,7 +19,7 @@ use crate::{
 };
 
 /// How long any of the programs may run: many times what it needs, on a machine that is busy.
-const TIME: Duration = Duration::from_secs(90);
+pub(super) const TIME: Duration = Duration::from_secs(90);
 
 /// The two versions that we must get along with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +51,8 @@ pub(super) struct State {
     byte_length: u64,
     /// Nobody asks JavaScript for the one of a feed without blocks.
     tree_hash: Option<String>,
-    blocks: Vec<Vec<u8>>,
+    /// Those that are stored.
+    blocks: BTreeMap<u64, Vec<u8>>,
 }
 
 impl Version {
@@ -114,6 +117,13 @@ impl<'a> Feed<'a> {
         .map(drop)
     }
 
+    /// Makes JavaScript clear some blocks.
+    pub(super) fn clear(&self, blocks: Range<u64>) -> Result {
+        let range = [blocks.start, blocks.end].map(|end| end.to_string());
+        let words = words(&["--start", &range[0], "--end", &range[1]]);
+        self.start(["clear"], &words)?.finish()?.ok().map(drop)
+    }
+
     /// Reads and verifies everything.
     pub(super) fn state(&self) -> Result<State> {
         match self.side {
@@ -129,8 +139,7 @@ impl<'a> Feed<'a> {
             }
             Side::JavaScript(_) => {
                 let audit = self.start(["audit"], &[])?.finish()?.ok()?;
-                let line = audit.line("audited")?;
-                State::new(line, "discoveryKey", "byteLength", "treeHash", &audit)
+                State::of_audit(&audit)
             }
         }
     }
@@ -217,6 +226,12 @@ impl<'a> Feed<'a> {
 }
 
 impl State {
+    /// What an audit has printed, JavaScript's or the one of our example.
+    pub(super) fn of_audit(audit: &Ended) -> Result<Self> {
+        let line = audit.line("audited")?;
+        State::new(line, "discoveryKey", "byteLength", "treeHash", audit)
+    }
+
     fn new(
         line: &Value,
         discovery_key: &str,
@@ -232,10 +247,12 @@ impl State {
         };
         let length = number("length")?;
         let blocks = blocks.lines.iter().filter(|line| line["type"] == "block");
-        let blocks = blocks.map(|line| match line["data"].as_str() {
-            Some(data) => Ok(BASE64.decode(data.as_bytes())?),
-            None => Err(format!("a block without data: {line}").into()),
-        });
+        let blocks = blocks.map(
+            |line| match (line["index"].as_u64(), line["data"].as_str()) {
+                (Some(index), Some(data)) => Ok((index, BASE64.decode(data.as_bytes())?)),
+                _ => Err(format!("a block without number or data: {line}").into()),
+            },
+        );
         Ok(State {
             key: text("key"),
             discovery_key: text(discovery_key),
@@ -246,9 +263,13 @@ impl State {
         })
     }
 
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
     /// That both sides have the same, and that it is what was appended.
     pub(super) fn check(&self, other: &Self, blocks: &[&[u8]]) -> Result {
-        if self.blocks != blocks {
+        if !self.blocks.values().eq(blocks) {
             return Err(format!(
                 "{} blocks, and not the ones appended: {}",
                 self.blocks.len(),
@@ -260,9 +281,45 @@ impl State {
         if (self.length, self.byte_length) != (blocks.len() as u64, bytes) {
             return Err(format!("length {}, byte length {}", self.length, self.byte_length).into());
         }
-        match self == other {
+        self.check_same(other)
+    }
+
+    /// That both sides have the same.
+    pub(super) fn check_same(&self, other: &Self) -> Result {
+        if self == other {
+            return Ok(());
+        }
+        let all = self.blocks.keys().chain(other.blocks.keys());
+        let first = all
+            .filter(|block| self.blocks.get(block) != other.blocks.get(block))
+            .min();
+        let first = first.map_or(String::new(), |block| format!(", first in block {block}"));
+        Err(format!("they differ{first}: {self} and {other}").into())
+    }
+
+    /// That it is what it was, and has these blocks at its end besides.
+    pub(super) fn check_grown(&self, before: &Self, more: &[Vec<u8>]) -> Result {
+        let mut expected = before.blocks.clone();
+        expected.extend((before.length..).zip(more.iter().cloned()));
+        let length = before.length + more.len() as u64;
+        let byte_length = before.byte_length + more.concat().len() as u64;
+        let whole =
+            (self.length, self.byte_length) == (length, byte_length) && self.blocks == expected;
+        match whole {
             true => Ok(()),
-            false => Err(format!("they differ: {self} and {other}").into()),
+            false => Err(format!("{before} has become {self}").into()),
+        }
+    }
+
+    /// That it is what it was, without some of its blocks.
+    pub(super) fn check_cleared(&self, before: &Self, cleared: Range<u64>) -> Result {
+        let mut expected = before.blocks.clone();
+        expected.retain(|block, _| !cleared.contains(block));
+        let whole = (self.length, &self.tree_hash) == (before.length, &before.tree_hash)
+            && self.blocks == expected;
+        match whole {
+            true => Ok(()),
+            false => Err(format!("{before} has become {self} by clearing {cleared:?}").into()),
         }
     }
 }
