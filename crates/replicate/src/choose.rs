@@ -266,7 +266,8 @@ impl Chooser<'_> {
         None
     }
 
-    /// The first block of a range whose hashes this peer can deliver. The block itself may be stored.
+    /// The first block of a range whose hashes this peer can deliver and that aren't all here: an answer without news would
+    /// only lead to the same question. The block itself may be stored.
     fn find_free(&self, peer: &Peer, within: Range<u64>) -> Option<u64> {
         let mut block = within.start;
         loop {
@@ -276,7 +277,7 @@ impl Chooser<'_> {
                 .filter(|block| *block < within.end)?;
             block = self.traffic.next_free(claimed);
             if block == claimed {
-                if !peer.flight.is_slow(block) {
+                if !peer.flight.is_slow(block) && !self.local.has_node_of(block) {
                     return Some(block);
                 }
                 block += 1;

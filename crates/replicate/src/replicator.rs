@@ -257,6 +257,7 @@ impl Replicator {
 
     /// Fills the windows of all peers, then ends with those that have nothing left.
     pub(crate) fn update(&mut self, now: Duration, local: &dyn Local) {
+        self.wishes.look_again(&mut self.actions);
         // Not always the same peer first, else it would get all the single blocks.
         let start = self.rng.below(self.peers.len() as u64) as usize;
         let ids: Vec<PeerId> = self.peers.keys().copied().collect();

@@ -9,6 +9,9 @@ use crate::{Action, Local, PeerId, Replicator};
 impl Replicator {
     /// Blocks were appended here and are stored.
     pub fn handle_appended(&mut self, now: Duration, blocks: Range<u64>, local: &dyn Local) {
+        // Hashes that came without a block are an empty range.
+        self.wishes
+            .learnt(blocks.start..blocks.end.max(blocks.start.saturating_add(1)));
         self.handle_new(None, blocks, local);
         self.update(now, local);
     }
@@ -23,6 +26,7 @@ impl Replicator {
         local: &dyn Local,
     ) {
         self.traffic.stored(block, has_value);
+        self.wishes.learnt(block..block.saturating_add(1));
         let mut wish = None;
         if let Some(peer) = self.peers.get_mut(&id) {
             wish = peer

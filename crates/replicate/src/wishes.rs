@@ -100,6 +100,8 @@ pub(crate) struct Lookup {
     /// The byte to find, or zero.
     pub(crate) bytes: u64,
     pub(crate) asked: bool,
+    /// Whether hashes of these blocks came otherwise.
+    news: bool,
 }
 
 /// Blocks to fetch when there is nothing urgent.
@@ -125,6 +127,7 @@ impl Wishes {
             within,
             bytes,
             asked: false,
+            news: false,
         };
         let fulfilled = match wish {
             Wish::Block(block) if local.has(block) => Some(Outcome::Stored),
@@ -206,6 +209,28 @@ impl Wishes {
                 });
             }
             !complete
+        });
+    }
+
+    /// Hashes of these blocks have become stored, whether they were asked for or not.
+    pub(crate) fn learnt(&mut self, blocks: Range<u64>) {
+        for lookup in &mut self.seeks {
+            let Range { start, end } = lookup.within;
+            lookup.news |= blocks.start < end && start < blocks.end;
+        }
+    }
+
+    /// Resolves what was looked for where there are news, unless an answer is on its way.
+    pub(crate) fn look_again(&mut self, actions: &mut VecDeque<Action>) {
+        self.seeks.retain(|lookup| {
+            let resolved = lookup.news && !lookup.asked;
+            if resolved {
+                actions.push_back(Action::Resolved {
+                    wish: lookup.wish,
+                    outcome: Outcome::Answered,
+                });
+            }
+            !resolved
         });
     }
 

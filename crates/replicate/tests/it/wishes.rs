@@ -246,3 +246,56 @@ fn cleared_block_of_an_open_range_is_fetched_again() {
     assert_eq!(world.nodes[reader].requested, 45);
     assert_eq!(world.nodes[reader].feed.blocks.count(0..50), 40);
 }
+
+#[test]
+fn seek_asks_for_no_hash_that_is_here() {
+    let mut world = World::new(9);
+    let reader = sparse(&mut world);
+    world.nodes[reader].feed = Model {
+        length: 8,
+        hashes: std::iter::once(0..6).collect(),
+        ..Model::default()
+    };
+    let early = world.add(Config::default(), Model::with(8, 0..6));
+    let link = world.join(early, reader, true);
+    let seek = Wish::Seek {
+        bytes: 40,
+        within: 4..8,
+    };
+    let wish = world.want(reader, seek);
+    world.settle();
+    assert_eq!(requests(&world, link, reader), Vec::<&Request>::new());
+    // Whoever has a block that isn't known helps.
+    let late = world.add(Config::default(), Model::with(8, 7..8));
+    world.join(late, reader, true);
+    world.settle();
+    assert_eq!(world.nodes[reader].resolved[&wish], Outcome::Answered);
+}
+
+#[test]
+fn seek_ends_when_hashes_come_otherwise() {
+    let mut world = World::new(10);
+    let reader = sparse(&mut world);
+    world.nodes[reader].feed.length = 8;
+    let seek = Wish::Seek {
+        bytes: 40,
+        within: 4..8,
+    };
+    let wish = world.want(reader, seek);
+    world.settle();
+    world.append(reader, 1);
+    assert!(
+        world.nodes[reader].resolved.is_empty(),
+        "8 is none of these blocks"
+    );
+    let outcome = world.want(
+        reader,
+        Wish::Seek {
+            bytes: 90,
+            within: 9..10,
+        },
+    );
+    world.append(reader, 1);
+    assert_eq!(world.nodes[reader].resolved[&outcome], Outcome::Answered);
+    assert!(!world.nodes[reader].resolved.contains_key(&wish));
+}
