@@ -259,8 +259,9 @@ async fn fetch_range(core: &Arc<Core>, blocks: Range<u64>, wait: Wait) -> Result
             if wait == Wait::Never {
                 return Err(Error::NotLocal { block: missing });
             }
+            // All of it, since what is here now may be cleared before the rest comes.
             let wish = Wish::Range {
-                blocks: missing..blocks.end,
+                blocks: blocks.clone(),
                 order: Order::Linear,
             };
             core.wish(wish).granted().await?;
