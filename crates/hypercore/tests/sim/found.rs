@@ -1,0 +1,77 @@
+//! What worlds have found, in small.
+
+use std::{future::IntoFuture, time::Duration};
+
+use bytes::Bytes;
+use hypercore::{Dialect, DialectChoice, KeyPair, Result, Role as Side, Session};
+use testkit::Rng;
+
+use crate::{
+    executor::{Sim, Task},
+    faults::Quality,
+    net,
+    node::{Node, Role, at_once},
+};
+
+/// A writer of so many blocks, a sparse reader, and a live connection between them.
+struct Pair {
+    sim: Sim,
+    writer: Node,
+    reader: Node,
+    _connection: [Task<Result<Session>>; 2],
+}
+
+impl Pair {
+    fn new(blocks: usize) -> Self {
+        let (sim, mut rng) = (Sim::new(1), Rng::new(1));
+        let keys = KeyPair::from_seed([1; 32]);
+        let writer = Node::new(&sim, &mut rng, Role::Writer, &keys);
+        let reader = Node::new(&sim, &mut rng, Role::Sparse, &keys);
+        append(&writer, blocks);
+        let quality = Quality::perfect(&mut rng);
+        let (left, right, _) = net::connect(&sim, &mut rng, &quality);
+        let spoken = DialectChoice::Fixed(Dialect::V8);
+        let left = reader.feed.replicate(Side::Initiator, left);
+        let left = left.live(true).dialect(spoken);
+        let right = writer.feed.replicate(Side::Responder, right);
+        let right = right.live(true).dialect(spoken);
+        let connection = [
+            sim.spawn("reader", left.into_future()),
+            sim.spawn("writer", right.into_future()),
+        ];
+        Pair {
+            sim,
+            writer,
+            reader,
+            _connection: connection,
+        }
+    }
+}
+
+fn append(writer: &Node, count: usize) {
+    let blocks = (0..count).map(|n| Bytes::from(vec![n as u8; 10]));
+    at_once(writer.feed.append_batch(blocks)).unwrap();
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn what_is_cleared_of_a_range_that_is_waited_for_is_fetched_again() {
+    let Pair {
+        sim,
+        writer,
+        reader,
+        ..
+    } = &Pair::new(3);
+    let first = sim.spawn("first", reader.feed.get_range(0..3).into_future());
+    sim.run_for(SECOND);
+    assert_eq!(first.take().unwrap().unwrap().len(), 3);
+    let range = sim.spawn("range", reader.feed.get_range(0..5).into_future());
+    sim.run_ready();
+    reader.clear(1..2);
+    sim.run_for(SECOND);
+    assert!(reader.feed.has(1) && range.take().is_none());
+    append(writer, 2);
+    sim.run_for(SECOND);
+    assert_eq!(range.take().unwrap().unwrap().len(), 5);
+}

@@ -1,0 +1,69 @@
+//! Whole feeds in simulated worlds: two to eight peers, honest or not, over connections that delay, split, clog, flip and
+//! break. Everything follows from a seed: `SEED=7` plays that one world, `SIM_SEEDS=10000` plays so many.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
+
+mod check;
+mod edge;
+mod executor;
+mod faults;
+mod found;
+mod liars;
+mod memory;
+mod net;
+mod node;
+mod runtime;
+mod wishes;
+mod world;
+
+use std::sync::Mutex;
+
+use executor::lock;
+use world::{Played, World};
+
+/// How many worlds are played if nothing is said.
+const WORLDS: u64 = 200;
+
+#[test]
+fn worlds_keep_what_they_promise() {
+    if std::env::var("SEED").is_ok() {
+        eprintln!("{:?}", play(testkit::seed(0)));
+        return;
+    }
+    let count = match std::env::var("SIM_SEEDS") {
+        Ok(text) => text.parse().expect("SIM_SEEDS is a number"),
+        Err(_) => WORLDS,
+    };
+    for seed in 0..count {
+        play(seed);
+    }
+}
+
+#[test]
+fn a_seed_repeats_its_world() {
+    for seed in [1, 2, 3] {
+        assert_eq!(play(seed).trace, play(seed).trace);
+    }
+}
+
+/// Plays a world and says how it was. If that panics, the seed is told.
+fn play(seed: u64) -> Played {
+    struct Seed(u64);
+    impl Drop for Seed {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                eprintln!("SEED={}", self.0);
+            }
+        }
+    }
+    // One at a time, since memory is counted.
+    static WORLD: Mutex<()> = Mutex::new(());
+    let _world = lock(&WORLD);
+    let _seed = Seed(seed);
+    World::new(seed).play()
+}

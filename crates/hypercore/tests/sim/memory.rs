@@ -1,0 +1,66 @@
+//! How much memory a world takes, and how much it may.
+
+use std::alloc::System;
+
+use bytes::Bytes;
+use cap::Cap;
+
+use crate::edge::Edge;
+
+#[global_allocator]
+static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
+
+/// What a peer may take for itself, with what a world of tests needs for it.
+const PER_PEER: usize = 512 * 1024;
+
+/// What a connection may take at both ends, whoever is at the other one.
+const PER_CONNECTION: usize = 2 * 1024 * 1024;
+
+/// Looks at the memory of a world.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    start: usize,
+    /// For what is stored.
+    stored: usize,
+    peers: usize,
+    peak: usize,
+    least_left: usize,
+}
+
+impl Watch {
+    pub(crate) fn start() -> Self {
+        Watch {
+            start: ALLOCATOR.allocated(),
+            stored: 0,
+            peers: 0,
+            peak: 0,
+            least_left: usize::MAX,
+        }
+    }
+
+    /// Blocks are appended that so many peers will store: the bytes, and 40 of each of the two nodes of a block.
+    pub(crate) fn store(&mut self, blocks: &[Bytes], peers: usize) {
+        let bytes: usize = blocks.iter().map(|block| block.len() + 512).sum();
+        self.stored += 2 * bytes * (peers + 1);
+        self.peers = peers;
+    }
+
+    /// # Panics
+    /// If it is more than it may be.
+    pub(crate) fn look(&mut self, edges: &[Edge]) {
+        let taken = ALLOCATOR.allocated().saturating_sub(self.start);
+        self.peak = self.peak.max(taken);
+        let most = self.stored + self.peers * PER_PEER + edges.len() * PER_CONNECTION;
+        self.least_left = self.least_left.min(most.saturating_sub(taken));
+        assert!(taken <= most, "{taken} bytes in memory, {most} are allowed");
+    }
+
+    /// How far the bound was away when it was closest.
+    pub(crate) fn least_left(&self) -> usize {
+        self.least_left
+    }
+
+    pub(crate) fn peak(&self) -> usize {
+        self.peak
+    }
+}
