@@ -6,7 +6,7 @@ use std::{
     cmp::Ordering,
     fmt,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
@@ -58,7 +58,8 @@ impl<E: Encoding> Hypercore<E> {
             core,
             name,
             encoding,
-            messages: receiver.deactivate(),
+            messages: receiver.clone().deactivate(),
+            first: Mutex::new(Some(receiver)),
         })
     }
 }
@@ -81,6 +82,8 @@ pub struct Extension<X: Encoding> {
     name: Name,
     encoding: X,
     messages: InactiveReceiver<Incoming>,
+    /// For the first who listens, so that nothing is missed that comes right after the registration.
+    first: Mutex<Option<Receiver<Incoming>>>,
 }
 
 impl<X: Encoding> Extension<X> {
@@ -123,10 +126,12 @@ impl<X: Encoding> Extension<X> {
         Ok(sent.count())
     }
 
-    /// The messages that arrive from now on.
+    /// The messages that arrive from now on; the first call gives also those that came since it was registered.
     pub fn messages(&self) -> Messages<X> {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = first.take();
         Messages {
-            receiver: self.messages.activate_cloned(),
+            receiver: first.unwrap_or_else(|| self.messages.activate_cloned()),
             encoding: self.encoding.clone(),
         }
     }

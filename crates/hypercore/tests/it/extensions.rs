@@ -47,7 +47,8 @@ fn a_broadcast_reaches_the_other_side_and_is_answered() {
 #[test]
 fn different_sets_are_matched_by_name() {
     task::block_on(async {
-        let (writer, reader, _connection) = connected().await;
+        let writer = writer(1, Dialect::V8).await;
+        let reader = reader_of(&writer).await;
         let theirs: Vec<_> = ["a", "b", "d", "ü", "z"]
             .map(|name| writer.extension(name, Binary).unwrap())
             .into();
@@ -55,6 +56,8 @@ fn different_sets_are_matched_by_name() {
             .map(|name| reader.extension(name, Binary).unwrap())
             .into();
         let mut heard: Vec<_> = ours.iter().map(|extension| extension.messages()).collect();
+        // Whoever is connected before is told name by name, and turns down those still to be told.
+        let _connection = connect(&reader, &writer, true);
         let peer = peer_of(&writer).await;
         for extension in &theirs {
             // Those that the other side lacks are turned down, or dropped if it hasn't told yet.
@@ -100,6 +103,26 @@ fn names_that_come_and_go_never_mix_up_the_others() {
 }
 
 #[test]
+fn what_comes_before_somebody_listens_is_for_the_first_who_does() {
+    task::block_on(async {
+        let writer = writer(1, Dialect::V8).await;
+        let reader = reader_of(&writer).await;
+        let talk = writer.extension("talk", Utf8).unwrap();
+        let heard = reader.extension("talk", Utf8).unwrap();
+        let _connection = connect(&reader, &writer, true);
+        let peer = peer_of(&writer).await;
+        talk.send("hello", peer).unwrap();
+        task::sleep(std::time::Duration::from_millis(20)).await;
+        let mut first = heard.messages();
+        assert_eq!(first.next().await.unwrap().unwrap().1, "hello");
+        let mut second = heard.messages();
+        talk.send("again", peer).unwrap();
+        assert_eq!(first.next().await.unwrap().unwrap().1, "again");
+        assert_eq!(second.next().await.unwrap().unwrap().1, "again");
+    });
+}
+
+#[test]
 fn what_is_sent_before_the_names_are_known_waits_for_them() {
     task::block_on(async {
         let (writer, reader, _connection) = connected().await;
@@ -140,8 +163,13 @@ fn a_flood_costs_the_slow_listener_messages_and_nobody_memory() {
         let drain = reader.extension("flood", Binary).unwrap();
         let mut messages = drain.messages();
         let peer = peer_of(&writer).await;
+        // Once one has arrived the names are known, and nothing more is turned down.
+        while poll_once(messages.next()).await.is_none() {
+            let _ = flood.send(&b"first"[..], peer);
+            task::yield_now().await;
+        }
         for _ in 0..1000 {
-            flood.send(&b"drop"[..], peer).ok();
+            flood.send(&b"drop"[..], peer).unwrap();
             task::yield_now().await;
         }
         writer.append("end").await.unwrap();
