@@ -74,7 +74,7 @@ pub(crate) struct Core {
     if_available: bool,
     discovery: Discovery,
     appends: Queue,
-    writer: async_lock::Mutex<()>,
+    writer: Arc<async_lock::Mutex<()>>,
     state: Mutex<State>,
     /// Notified when what peers have or are asked for may have changed.
     changed: Wake,
@@ -112,7 +112,7 @@ impl Core {
             if_available: settings.if_available,
             discovery: Discovery::default(),
             appends: Queue::default(),
-            writer: async_lock::Mutex::new(()),
+            writer: Arc::default(),
             state: Mutex::new(State::new(
                 feed,
                 Replicator::new(config),
@@ -325,9 +325,7 @@ impl Core {
     /// # Errors
     /// [`Error::Disk`] if the last sync fails.
     pub(crate) async fn close(self: &Arc<Self>) -> Result<()> {
-        if self.closed.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
+        self.closed.store(true, Ordering::Release);
         {
             let mut state = self.state();
             // Dropping a sender tells the one who waits.
@@ -338,19 +336,23 @@ impl Core {
                 slot.wake();
             }
         }
-        // Behind the last commit.
-        let _writer = self.writer.lock().await;
+        // Behind the last commit, and behind whoever is closing it already. The files keep the lock until they are closed,
+        // even if nobody waits for that any longer.
+        let writer = self.writer.lock_arc().await;
         self.events.close();
         let (sender, synced) = async_channel::bounded(1);
         let core = Arc::clone(self);
         let sync = Box::new(move || {
             let result = core.files.sync();
             core.files.close();
+            drop(writer);
             // A caller that no longer waits doesn't want to know.
             let _ = sender.try_send(result);
         });
         self.runtime.unblock(sync).await;
         match synced.try_recv() {
+            // Somebody else has closed it.
+            Ok(Err(storage::Error::Closed)) => Ok(()),
             Ok(Err(error)) => Err(error.into()),
             _ => Ok(()),
         }

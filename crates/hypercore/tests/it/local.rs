@@ -99,6 +99,29 @@ fn closing_ends_a_wait_with_closed() {
 }
 
 #[test]
+fn whoever_closes_as_second_waits_for_the_files_too() {
+    for drop_first in [false, true] {
+        async_std::task::block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let feed = Hypercore::open(folder.path()).await.unwrap();
+            feed.append("a").await.unwrap();
+            let mut first = Some(Box::pin(feed.close()));
+            let _ = futures_lite::future::poll_once(first.as_mut().unwrap()).await;
+            if drop_first {
+                first = None;
+            }
+            feed.close().await.unwrap();
+            // Nobody holds the lock any longer.
+            let again = Hypercore::open(folder.path()).await.unwrap();
+            assert_eq!(again.get(0).await.unwrap(), "a");
+            if let Some(first) = first {
+                first.await.unwrap();
+            }
+        });
+    }
+}
+
+#[test]
 fn a_dropped_get_leaves_no_wish_behind() {
     block_on(async {
         let feed = Hypercore::open(Storage::memory()).await.unwrap();
