@@ -10,6 +10,15 @@ use storage::{File, FileSet, Read};
 use crate::Result;
 
 /// How many nodes of the tree are kept in memory. Each takes about 100 bytes.
+///
+/// ```
+/// # async_std::task::block_on(async {
+/// use hypercore::{CacheConfig, Hypercore, Storage};
+///
+/// let small = Hypercore::builder(Storage::memory()).cache(CacheConfig::Entries(1000)).open().await?;
+/// let none = Hypercore::builder(Storage::memory()).cache(CacheConfig::Disabled).open().await?;
+/// # Ok::<_, hypercore::Error>(()) }).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheConfig {
     /// None.

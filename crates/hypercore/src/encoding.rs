@@ -99,6 +99,17 @@ impl<T: Into<String>> Encode<T> for Utf8 {
 
 /// Values of a type that serde knows, as JSON. Each block ends with a line feed, as JavaScript's do, so the file of the
 /// blocks is newline-delimited JSON.
+///
+/// ```
+/// # async_std::task::block_on(async {
+/// use hypercore::{Hypercore, Json, Storage};
+///
+/// let feed = Hypercore::open(Storage::memory()).await?.typed::<Json<Vec<u32>>>();
+/// feed.append(vec![1, 2]).await?;
+/// assert_eq!(feed.get(0).await?, [1, 2]);
+/// assert_eq!(feed.get(0).encoding(hypercore::Binary).await?, "[1,2]\n");
+/// # Ok::<_, hypercore::Error>(()) }).unwrap();
+/// ```
 #[cfg(feature = "json")]
 pub struct Json<T>(PhantomData<fn() -> T>);
 

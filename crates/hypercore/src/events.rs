@@ -84,6 +84,21 @@ pub enum Event {
 }
 
 /// A stream of [`Event`]s, from the moment it was made. Ends after [`Event::Close`].
+///
+/// ```
+/// # async_std::task::block_on(async {
+/// use futures_lite::StreamExt;
+/// use hypercore::{Event, Hypercore, Storage};
+///
+/// let feed = Hypercore::open(Storage::memory()).await?;
+/// let mut events = feed.events();
+/// feed.append_batch(["a", "bc"]).await?;
+/// feed.close().await?;
+/// assert_eq!(events.next().await, Some(Event::Append { length: 2, byte_length: 3 }));
+/// assert_eq!(events.next().await, Some(Event::Close));
+/// assert_eq!(events.next().await, None);
+/// # Ok::<_, hypercore::Error>(()) }).unwrap();
+/// ```
 pub struct Events {
     receiver: Receiver<Event>,
 }

@@ -41,6 +41,19 @@ pub(crate) struct Patience {
 
 /// A block that is about to be read. Await it.
 ///
+/// ```
+/// # async_std::task::block_on(async {
+/// use std::time::Duration;
+/// use hypercore::{Error, Hypercore, Storage, Utf8};
+///
+/// let feed = Hypercore::open(Storage::memory()).await?;
+/// feed.append("a").await?;
+/// assert_eq!(feed.get(0).encoding(Utf8).await?, "a");
+/// assert!(matches!(feed.get(1).wait(false).await, Err(Error::NotLocal { block: 1 })));
+/// assert!(matches!(feed.get(1).timeout(Duration::ZERO).await, Err(Error::TimedOut)));
+/// # Ok::<_, hypercore::Error>(()) }).unwrap();
+/// ```
+///
 /// # Cancellation
 /// Dropping the future withdraws the request; so does its timeout.
 #[must_use = "nothing is read until it is awaited"]
@@ -145,6 +158,17 @@ impl<E: Encoding> fmt::Debug for Get<E> {
 }
 
 /// Blocks in a row that are about to be read. Await it.
+///
+/// ```
+/// # async_std::task::block_on(async {
+/// use hypercore::{Error, Hypercore, Storage};
+///
+/// let feed = Hypercore::open(Storage::memory()).await?;
+/// feed.append_batch(["a", "b", "c"]).await?;
+/// assert_eq!(feed.get_range(1..3).await?, ["b", "c"]);
+/// assert!(matches!(feed.get_range(1..5).wait(false).await, Err(Error::NotLocal { block: 3 })));
+/// # Ok::<_, hypercore::Error>(()) }).unwrap();
+/// ```
 ///
 /// # Cancellation
 /// Dropping the future withdraws the request; so does its timeout.

@@ -45,6 +45,9 @@ impl Hypercore {
     ///
     /// # Errors
     /// As [`Builder::open`].
+    ///
+    /// # Cancellation
+    /// As [`Builder::open`].
     pub async fn open(storage: impl Into<Storage>) -> Result<Self> {
         Self::builder(storage).open().await
     }
@@ -136,6 +139,9 @@ impl<E: Encoding> Hypercore<E> {
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Feed`] if the feed isn't writable.
+    ///
+    /// # Cancellation
+    /// A call that is dropped leaves no trace; the appends before it go on.
     pub async fn flush(&self) -> Result<()> {
         append(&self.core, Vec::new()).await.map(drop)
     }
@@ -323,10 +329,14 @@ impl<E: Encoding> Hypercore<E> {
     }
 
     /// Closes the feed for all handles: waits that are under way end with [`Error::Closed`](crate::Error::Closed), connections end, and the
-    /// files are synced. Closing again does nothing.
+    /// files are synced. Closing again only waits until that is done.
     ///
     /// # Errors
     /// [`Error::Disk`](crate::Error::Disk) if the last sync fails.
+    ///
+    /// # Cancellation
+    /// A call that is dropped has closed the feed for everybody, but the files only if it got that far. Close again to be sure:
+    /// that waits for what is under way.
     pub async fn close(&self) -> Result<()> {
         self.core.close().await
     }

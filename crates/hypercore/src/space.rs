@@ -72,6 +72,9 @@ impl<E: Encoding> Hypercore<E> {
     ///
     /// # Errors
     /// As [`audit`](Self::audit).
+    ///
+    /// # Cancellation
+    /// It changes nothing, so it can be dropped at any time.
     pub async fn deep_audit(&self) -> Result<AuditReport> {
         let core = self.core();
         look(core, core.read(|feed| feed.deep_audit())).await
@@ -83,6 +86,9 @@ impl<E: Encoding> Hypercore<E> {
     /// # Errors
     /// [`Error::Disk`](crate::Error::Disk) if a file can't be removed, or if another handle has opened the feed since it was
     /// closed here.
+    ///
+    /// # Cancellation
+    /// A call that is dropped has closed the feed, and removes the files if it got that far. Call it again to be sure.
     pub async fn destroy(&self) -> Result<()> {
         self.core().destroy().await
     }

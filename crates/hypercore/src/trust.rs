@@ -90,6 +90,9 @@ impl<E: Encoding> Hypercore<E> {
     /// # Errors
     /// [`Error::Peer`](crate::Error::Peer) if it doesn't verify: nothing is stored. [`Error::Refused`](crate::Error::Refused),
     /// [`Error::Disk`](crate::Error::Disk).
+    ///
+    /// # Cancellation
+    /// A call that is dropped has stored the block or not; the feed is whole in both cases.
     pub async fn put(&self, proof: Proof, value: Option<Bytes>) -> Result<()> {
         self.core().check_open()?;
         store(self.core(), None, vec![Arrival { proof, value }]).await
@@ -153,6 +156,9 @@ impl<E: Encoding> Hypercore<E> {
     /// # Errors
     /// [`Error::Feed`](crate::Error::Feed) if it isn't a static feed or is finalized already,
     /// [`Error::Disk`](crate::Error::Disk), [`Error::Closed`](crate::Error::Closed).
+    ///
+    /// # Cancellation
+    /// A call that is dropped has finalized the feed or not.
     pub async fn finalize(&self) -> Result<PublicKey> {
         let core = self.core();
         let _writer = core.writer().await?;

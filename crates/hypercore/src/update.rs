@@ -31,6 +31,18 @@ impl<E: Encoding> Hypercore<E> {
 
 /// A longer feed that is about to be waited for. Await it.
 ///
+/// ```
+/// # async_std::task::block_on(async {
+/// use hypercore::{Error, Hypercore, Storage};
+///
+/// let feed = Hypercore::open(Storage::memory()).await?;
+/// feed.append("a").await?;
+/// assert_eq!(feed.update().min_length(1).await?, 1);
+/// // Nobody is connected who could have more.
+/// assert!(matches!(feed.update().if_available().await, Err(Error::NoUpdate)));
+/// # Ok::<_, hypercore::Error>(()) }).unwrap();
+/// ```
+///
 /// # Cancellation
 /// Dropping the future withdraws the request; so does its timeout.
 #[must_use = "nothing is waited for until it is awaited"]
