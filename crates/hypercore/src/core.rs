@@ -332,8 +332,10 @@ impl Core {
             state.wishes.clear();
             // And with its sender each stream of messages ends.
             state.extensions.clear();
-            for slot in state.peers.values() {
-                slot.wake();
+            for connection in state.connections.drain(..) {
+                if let Some(wake) = connection.upgrade() {
+                    wake.notify(usize::MAX);
+                }
             }
         }
         // Behind the last commit, and behind whoever is closing it already. The files keep the lock until they are closed,

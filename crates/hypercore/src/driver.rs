@@ -197,6 +197,7 @@ impl Driver {
             match command {
                 Command::Add(core, options) => {
                     let channel = self.connection.open(&core.key())?;
+                    core.attach(&self.shared.wake);
                     let live = self.options.live;
                     self.feeds
                         .entry(channel)

@@ -91,7 +91,7 @@ impl Slot {
         }
     }
 
-    pub(crate) fn wake(&self) {
+    fn wake(&self) {
         self.wake.notify(usize::MAX);
     }
 
@@ -234,6 +234,13 @@ impl Core {
             let block = request.index;
             self.announce(Event::Upload { block, len, peer });
         }
+    }
+
+    /// A connection is to carry this feed. It is woken when the feed is closed, though the remote may not have answered yet.
+    pub(crate) fn attach(&self, wake: &Arc<Wake>) {
+        let connections = &mut self.state().connections;
+        connections.retain(|connection| connection.strong_count() > 0);
+        connections.push(Arc::downgrade(wake));
     }
 
     /// Adds a peer; it leaves when the guard is dropped.

@@ -1,8 +1,9 @@
 //! The log, the replicator between its peers, and who waits for what: changed together, under one lock.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Weak, time::Duration};
 
 use async_channel::Sender;
+use event_listener::Event as Wake;
 use feed::Feed;
 use replicate::{Action, PeerId, Replicator, WishId};
 
@@ -22,6 +23,8 @@ pub(crate) struct State {
     pub(crate) next_peer: u64,
     pub(crate) totals: Counters,
     pub(crate) extensions: BTreeMap<Name, Registered>,
+    /// The connections that carry the feed, or are about to.
+    pub(crate) connections: Vec<Weak<Wake>>,
     /// The wish for a longer feed that is always there if the length is to be followed.
     eager: Eager,
     /// To be announced once the lock is given back.
@@ -47,6 +50,7 @@ impl State {
             next_peer: 0,
             totals: Counters::default(),
             extensions: BTreeMap::new(),
+            connections: Vec::new(),
             eager: match follow {
                 true => Eager::Due,
                 false => Eager::Off,
