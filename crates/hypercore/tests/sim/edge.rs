@@ -48,8 +48,12 @@ pub(crate) struct Up {
     pub(crate) cable: Cable,
     pub(crate) what: String,
     pub(crate) quality: Quality,
-    ends: Vec<Task<Result<Session>>>,
+    /// Each with the peer that it is of.
+    ends: Vec<(usize, Task<Result<Session>>)>,
     results: Vec<Result<Session>>,
+    judged: bool,
+    /// Who has closed his feed, and by when his end has to be over.
+    left_by: Vec<(usize, Duration)>,
     liar: Option<Task<()>>,
     /// Whether it was cut, clogged, or one of its feeds closed.
     pub(crate) disturbed: bool,
@@ -65,6 +69,9 @@ pub(crate) struct Terms {
     pub(crate) quality: Quality,
     pub(crate) live: [bool; 2],
 }
+
+/// How long somebody who has said all may wait for the other one to hang up.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// After one end is over, the other one has so long to notice: the longest silence that is borne.
 const NOTICE: Duration = Duration::from_secs(45);
@@ -87,7 +94,8 @@ impl Edge {
         let mut end = |node: usize, socket, n: usize| {
             let replicate = nodes[node].feed.replicate(roles[n], socket);
             let replicate = replicate.live(live[n]).dialect(choice(roles[n]));
-            ends.push(sim.spawn(format!("a connection of {node}"), replicate.into_future()));
+            let task = sim.spawn(format!("a connection of {node}"), replicate.into_future());
+            ends.push((node, task));
         };
         end(self.one, left, 0);
         let mut what = format!(
@@ -111,6 +119,8 @@ impl Edge {
             quality,
             ends,
             results: Vec::new(),
+            judged: false,
+            left_by: Vec::new(),
             liar,
             disturbed: false,
             cut_at: None,
@@ -140,6 +150,13 @@ impl Up {
         self.cable.cut();
     }
 
+    /// Drops the future of one end: its feed is left by the connection as if that had never been.
+    pub(crate) fn abandon(&mut self, rng: &mut Rng) {
+        self.disturbed = true;
+        let nth = rng.below(self.ends.len() as u64) as usize;
+        self.ends[nth].1.cancel();
+    }
+
     pub(crate) fn clog(&mut self, yes: bool) {
         self.disturbed = true;
         self.cable.clog(yes);
@@ -150,7 +167,16 @@ impl Up {
     /// # Panics
     /// If one end hangs, or ends as it must not.
     pub(crate) fn is_over(&mut self, now: Duration) -> bool {
-        let over = self.ends.iter().filter(|end| end.is_done()).count();
+        for (node, by) in self.left_by.extract_if(.., |(_, by)| *by < now) {
+            let mut ends = self.ends.iter().filter(|(of, _)| *of == node);
+            let left = ends.all(|(_, end)| end.is_done());
+            assert!(
+                left,
+                "goes on after the feed was closed, by {by:?}: {}",
+                self.what
+            );
+        }
+        let over = self.ends.iter().filter(|(_, end)| end.is_done()).count();
         if over > 0 && self.over_by.is_none() {
             self.over_by = Some(now + NOTICE);
         }
@@ -159,11 +185,22 @@ impl Up {
             assert!(!late, "one end doesn't end, at {now:?}: {}", self.what);
             return false;
         }
-        if self.results.is_empty() {
-            self.results = self.ends.iter().filter_map(Task::take).collect();
+        if !std::mem::replace(&mut self.judged, true) {
+            self.results = self.ends.iter().filter_map(|(_, end)| end.take()).collect();
             self.judge(now);
         }
         self.liar.as_ref().is_none_or(Task::is_done)
+    }
+
+    /// A peer has closed its feed: its end is over, whatever the other one does. Only one that has said all may wait for the
+    /// other to hang up.
+    pub(crate) fn must_be_left_by(&mut self, node: usize, now: Duration) {
+        for (_, end) in self.ends.iter().filter(|(of, _)| *of == node) {
+            self.disturbed = true;
+            if !end.is_done() {
+                self.left_by.push((node, now + FAREWELL));
+            }
+        }
     }
 
     /// The results, once it is over.

@@ -3,7 +3,7 @@
 use std::{future::IntoFuture, time::Duration};
 
 use bytes::Bytes;
-use hypercore::{Dialect, DialectChoice, KeyPair, Result, Role as Side, Session};
+use hypercore::{Dialect, DialectChoice, Error, KeyPair, Result, Role as Side, Session};
 use testkit::Rng;
 
 use crate::{
@@ -74,4 +74,19 @@ fn what_is_cleared_of_a_range_that_is_waited_for_is_fetched_again() {
     append(writer, 2);
     sim.run_for(SECOND);
     assert_eq!(range.take().unwrap().unwrap().len(), 5);
+}
+
+#[test]
+fn closing_a_feed_ends_a_connection_whose_remote_says_nothing() {
+    let Pair { sim, reader, .. } = &Pair::new(0);
+    let mut rng = Rng::new(2);
+    let quality = Quality::perfect(&mut rng);
+    let (socket, _silent, _) = net::connect(sim, &mut rng, &quality);
+    let replicate = reader.feed.replicate(Side::Initiator, socket);
+    let connection = sim.spawn("connection", replicate.into_future());
+    sim.run_for(SECOND);
+    assert!(!connection.is_done());
+    reader.close();
+    sim.run_ready();
+    assert!(matches!(connection.take(), Some(Err(Error::Closed))));
 }

@@ -11,10 +11,10 @@ use crate::edge::Edge;
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
 /// What a peer may take for itself, with what a world of tests needs for it.
-const PER_PEER: usize = 512 * 1024;
+const PER_PEER: usize = 256 * 1024;
 
 /// What a connection may take at both ends, whoever is at the other one.
-const PER_CONNECTION: usize = 2 * 1024 * 1024;
+const PER_CONNECTION: usize = 1024 * 1024;
 
 /// Looks at the memory of a world.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(crate) struct Watch {
     peers: usize,
     peak: usize,
     least_left: usize,
+    most_for_each: usize,
 }
 
 impl Watch {
@@ -35,6 +36,7 @@ impl Watch {
             peers: 0,
             peak: 0,
             least_left: usize::MAX,
+            most_for_each: 0,
         }
     }
 
@@ -51,6 +53,9 @@ impl Watch {
         let taken = ALLOCATOR.allocated().saturating_sub(self.start);
         self.peak = self.peak.max(taken);
         let most = self.stored + self.peers * PER_PEER + edges.len() * PER_CONNECTION;
+        self.most_for_each = self
+            .most_for_each
+            .max(taken.saturating_sub(self.stored) / (self.peers + edges.len()));
         self.least_left = self.least_left.min(most.saturating_sub(taken));
         assert!(taken <= most, "{taken} bytes in memory, {most} are allowed");
     }
@@ -58,6 +63,10 @@ impl Watch {
     /// How far the bound was away when it was closest.
     pub(crate) fn least_left(&self) -> usize {
         self.least_left
+    }
+
+    pub(crate) fn most_for_each(&self) -> usize {
+        self.most_for_each
     }
 
     pub(crate) fn peak(&self) -> usize {

@@ -51,6 +51,7 @@ pub(crate) struct Played {
     pub(crate) trace: u64,
     most_memory: usize,
     least_left: usize,
+    most_for_each: usize,
 }
 
 /// By when everything that is offered must have arrived, once the storm is over.
@@ -99,7 +100,9 @@ impl World {
     pub(crate) fn play(mut self) -> Played {
         self.storm();
         self.settle();
-        self.farewell();
+        if self.rng.one_in(2) {
+            self.farewell();
+        }
         self.end()
     }
 
@@ -115,7 +118,7 @@ impl World {
 
     /// Something happens.
     fn happen(&mut self) {
-        match self.rng.below(16) {
+        match self.rng.below(17) {
             0..4 => {
                 let count = [1, 1, 2, 7, 40][self.rng.below(5) as usize];
                 self.append(count);
@@ -140,7 +143,8 @@ impl World {
                 wished.task.cancel();
             }
             12 | 13 => self.disturb(|up, _| up.cut()),
-            14 => self.disturb(|up, _| up.clog(true)),
+            14 => self.disturb(|up, rng| up.abandon(rng)),
+            15 => self.disturb(|up, _| up.clog(true)),
             _ => self.disturb(|up, _| up.clog(false)),
         }
     }
@@ -182,20 +186,14 @@ impl World {
         let node = self.rng.below(self.nodes.len() as u64) as usize;
         self.tell(|| format!("{node} restarts"));
         self.nodes[node].close();
-        let over_by = self.sim.now() + Duration::from_secs(60);
+        self.sim.run_ready();
         for edge in &mut self.edges {
-            let mine = edge.one == node || edge.other == Other::Peer(node);
-            // Liars read from the writer.
-            if let Some(up) = &mut edge.up
-                && (mine || edge.other == Other::Liar)
-            {
-                up.disturbed = true;
-                if mine {
-                    up.over_by.get_or_insert(over_by);
-                }
+            if let Some(up) = &mut edge.up {
+                up.must_be_left_by(node, self.sim.now());
+                // Liars read from the writer.
+                up.disturbed |= edge.other == Other::Liar;
             }
         }
-        self.sim.run_ready();
         self.look_after_wishes();
         let waits = self.wishes.iter().find(|wished| wished.node == node);
         assert!(
@@ -297,6 +295,20 @@ impl World {
         self.sim.run_ready();
         self.look_after_wishes();
         assert!(self.wishes.is_empty(), "waits for a closed feed");
+        let now = self.sim.now();
+        for edge in &mut self.edges {
+            edge.fate = Fate::Gone;
+            for node in 0..self.nodes.len() {
+                let up = edge.up.as_mut();
+                up.into_iter().for_each(|up| up.must_be_left_by(node, now));
+            }
+        }
+        self.run_until(now + Duration::from_secs(3));
+        // Liars aren't told where a cable is clogged.
+        for up in self.edges.iter_mut().filter_map(|edge| edge.up.as_mut()) {
+            up.cut();
+        }
+        self.run_until(now + Duration::from_secs(4));
         let left = self.sim.tasks();
         assert!(
             left.is_empty(),
@@ -310,6 +322,7 @@ impl World {
             trace: self.sim.trace(),
             most_memory: self.watch.peak(),
             least_left: self.watch.least_left(),
+            most_for_each: self.watch.most_for_each(),
         }
     }
 
