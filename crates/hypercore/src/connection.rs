@@ -357,8 +357,14 @@ impl Shared {
         self.inbox().commands.pop_front()
     }
 
-    pub(crate) fn is_held(&self) -> bool {
-        self.holds.load(Ordering::Acquire) > 0
+    /// Ends the inbox if nobody holds the connection and nothing is left in it. Says whether it did: from then on nothing can
+    /// be added.
+    pub(crate) fn end(&self) -> bool {
+        // The holds first: what was added before the last one was dropped is in the inbox then.
+        let held = self.holds.load(Ordering::Acquire) > 0;
+        let mut inbox = self.inbox();
+        inbox.ended |= !held && inbox.commands.is_empty();
+        inbox.ended
     }
 
     /// The first feed that is to be added.

@@ -13,7 +13,7 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use protocol::{Channel, Config, Connection, Event, Randomness};
 
 use crate::{
-    Result, Session,
+    Error, Result, Session,
     attached::Attached,
     connection::{Command, Options, Shared},
     runtime::{Runtime, random},
@@ -93,6 +93,14 @@ where
     future::or(farewell, runtime.sleep(FAREWELL)).await;
 }
 
+/// A feed that is closed here meanwhile is taken off the connection in the next turn, and the others go on.
+fn unless_closed(worked: Result<bool>) -> Result<bool> {
+    match worked {
+        Err(Error::Closed) => Ok(false),
+        worked => worked,
+    }
+}
+
 struct Driver {
     options: Options,
     shared: Arc<Shared>,
@@ -102,10 +110,8 @@ struct Driver {
     /// What the program was asked and hasn't answered yet.
     questions: Vec<Question>,
     remote_ended: bool,
-    /// Whether all feeds are closed on both sides, so that a connection that isn't live may end.
+    /// Whether all feeds are closed on both sides, which have what they wanted then.
     idle: bool,
-    /// Whether both sides have said that they have all they wanted.
-    finished: bool,
 }
 
 impl Driver {
@@ -131,7 +137,6 @@ impl Driver {
             questions: Vec::new(),
             remote_ended: false,
             idle: false,
-            finished: false,
         })
     }
 
@@ -170,22 +175,21 @@ impl Driver {
             only.check_open()?;
         }
         self.obey()?;
-        self.drop_closed();
         loop {
+            self.drop_closed();
             while let Some(event) = self.connection.poll_event()? {
                 self.handle(event);
             }
             let mut worked = false;
             for feed in self.feeds.values_mut() {
-                worked |= feed.work(&mut self.connection).await?;
+                worked |= unless_closed(feed.work(&mut self.connection).await)?;
             }
             self.feeds.retain(|_, feed| !feed.is_closed());
             if !worked {
                 break;
             }
         }
-        if self.idle && !self.shared.is_held() && self.questions.is_empty() {
-            self.finished = true;
+        if self.idle && self.questions.is_empty() && self.shared.end() {
             self.connection.finish();
         }
         self.serve()
@@ -258,6 +262,8 @@ impl Driver {
             Event::Opened { channel } => {
                 if let Some(feed) = self.feeds.get_mut(&channel) {
                     feed.open(&self.connection, &self.shared.wake);
+                    let key = feed.core().discovery_key();
+                    self.questions.retain(|question| !question.is_about(&key));
                 }
             }
             Event::Message { channel, message } => {
@@ -278,7 +284,7 @@ impl Driver {
         loop {
             let mut served = false;
             for feed in self.feeds.values_mut() {
-                served |= feed.serve(&mut self.connection)?;
+                served |= unless_closed(feed.serve(&mut self.connection))?;
             }
             if !served {
                 return Ok(());
@@ -307,7 +313,7 @@ impl Driver {
         Session {
             remote_public_key: self.connection.remote_public_key(),
             dialect: self.connection.dialect(),
-            finished: self.finished,
+            finished: self.idle,
             bytes_received: self.connection.bytes_received(),
             bytes_sent: self.connection.bytes_sent(),
         }

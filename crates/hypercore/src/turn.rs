@@ -79,8 +79,8 @@ impl Waiting<'_> {
 
     fn poll_questions(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
         for at in 0..self.questions.len() {
-            if let Some(Question(future)) = self.questions.get_mut(at)
-                && let Poll::Ready(answer) = future.as_mut().poll(cx)
+            if let Some(question) = self.questions.get_mut(at)
+                && let Poll::Ready(answer) = question.answer.as_mut().poll(cx)
             {
                 drop(self.questions.swap_remove(at));
                 return Poll::Ready(answer);
@@ -106,7 +106,10 @@ impl Waiting<'_> {
 }
 
 /// Something that the program was asked, and that it may take its time for.
-pub(crate) struct Question(BoxFuture<Answer>);
+pub(crate) struct Question {
+    feed: Option<DiscoveryKey>,
+    answer: BoxFuture<Answer>,
+}
 
 /// What the program has made up its mind about.
 #[derive(Debug)]
@@ -119,14 +122,25 @@ pub(crate) enum Answer {
 
 impl Question {
     pub(crate) fn authenticate(decision: BoxFuture<bool>) -> Self {
-        Question(Box::pin(async { Answer::Authenticated(decision.await) }))
+        Question {
+            feed: None,
+            answer: Box::pin(async { Answer::Authenticated(decision.await) }),
+        }
     }
 
     pub(crate) fn look(discovery_key: DiscoveryKey, looking: BoxFuture<()>) -> Self {
-        Question(Box::pin(async move {
-            looking.await;
-            Answer::Looked(discovery_key)
-        }))
+        Question {
+            feed: Some(discovery_key),
+            answer: Box::pin(async move {
+                looking.await;
+                Answer::Looked(discovery_key)
+            }),
+        }
+    }
+
+    /// Whether it asks for this feed, which may have been added meanwhile.
+    pub(crate) fn is_about(&self, feed: &DiscoveryKey) -> bool {
+        self.feed.as_ref() == Some(feed)
     }
 }
 
