@@ -103,6 +103,11 @@ impl Flight {
         self.storing.remove(position).map(|(_, asked)| asked)
     }
 
+    /// The answer that came last isn't stored, because another one makes it needless.
+    pub(crate) fn drop_answer(&mut self) {
+        self.storing.pop_back();
+    }
+
     /// Takes out every unanswered request that `lost` picks. Answers that come all the same are expected.
     pub(crate) fn forget(
         &mut self,
@@ -237,6 +242,7 @@ mod tests {
     use core::time::Duration;
 
     use super::{Asked, Flight, Kind, State};
+    use crate::WishId;
 
     const RETRY: Duration = Duration::from_secs(1);
     const TIMEOUT: Duration = Duration::from_secs(20);
@@ -301,5 +307,24 @@ mod tests {
         assert!(!flight.was_forgotten(1, false));
         assert!(flight.was_forgotten(1, true));
         assert!(!flight.was_forgotten(1, true));
+    }
+
+    #[test]
+    fn of_two_seeks_that_end_at_one_block_each_keeps_its_own_answer() {
+        let mut flight = Flight::default();
+        for (block, wish) in [(11, 1), (13, 2)] {
+            flight.push(Asked {
+                kind: Kind::Seek { bytes: block },
+                wish: Some(WishId(wish)),
+                ..asked(block, ms(0))
+            });
+        }
+        assert!(flight.answer(ms(1), 9, false).is_some());
+        assert!(flight.answer(ms(1), 9, false).is_some());
+        // The second is needless while the first is being stored.
+        flight.drop_answer();
+        let stored = flight.stored(9, false);
+        assert_eq!(stored.and_then(|asked| asked.wish), Some(WishId(1)));
+        assert_eq!(flight.stored(9, false), None);
     }
 }

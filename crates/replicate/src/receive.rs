@@ -208,7 +208,7 @@ impl Replicator {
         }
         // A slow answer may come when another one made it unnecessary.
         if (has_value && local.has(block)) || !self.traffic.store(block, has_value, id) {
-            peer.flight.stored(block, has_value);
+            peer.flight.drop_answer();
             if let Some(wish) = asked.wish {
                 self.wishes.unask(wish);
             }
