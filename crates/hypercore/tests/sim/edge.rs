@@ -4,7 +4,7 @@ use std::{future::IntoFuture, time::Duration};
 
 use hypercore::{
     Dialect, DialectChoice, Error, PeerError, ProtocolError, ReplicationError, Result, Role,
-    Session,
+    Security, Session,
 };
 use testkit::Rng;
 
@@ -68,6 +68,8 @@ pub(crate) struct Up {
 pub(crate) struct Terms {
     pub(crate) quality: Quality,
     pub(crate) live: [bool; 2],
+    /// Whether an end may refuse to give or to take.
+    pub(crate) one_sided: bool,
 }
 
 /// How long somebody who has said all may wait for the other one to hang up.
@@ -78,7 +80,11 @@ const NOTICE: Duration = Duration::from_secs(45);
 
 impl Edge {
     pub(crate) fn connect(&mut self, sim: &Sim, rng: &mut Rng, nodes: &[Node], terms: Terms) {
-        let Terms { quality, live } = terms;
+        let Terms {
+            quality,
+            live,
+            one_sided,
+        } = terms;
         let (left, right, cable) = net::connect(sim, rng, &quality);
         let spoken = dialect(rng);
         let auto = rng.one_in(4);
@@ -86,6 +92,11 @@ impl Edge {
         if rng.one_in(2) {
             roles.reverse();
         }
+        let security = match rng.below(8) {
+            0 if self.other != Other::Liar => Security::Authenticated,
+            1 if self.other != Other::Liar => Security::Plain,
+            _ => Security::Encrypted,
+        };
         let choice = |role| match role {
             Role::Initiator if auto => DialectChoice::Auto,
             _ => DialectChoice::Fixed(spoken),
@@ -93,7 +104,17 @@ impl Edge {
         let mut ends = Vec::new();
         let mut end = |node: usize, socket, n: usize| {
             let replicate = nodes[node].feed.replicate(roles[n], socket);
-            let replicate = replicate.live(live[n]).dialect(choice(roles[n]));
+            let mut replicate = replicate
+                .live(live[n])
+                .dialect(choice(roles[n]))
+                .security(security)
+                .ack(rng.one_in(4));
+            if one_sided && rng.one_in(8) {
+                replicate = replicate.upload(false);
+            }
+            if one_sided && rng.one_in(8) {
+                replicate = replicate.download(false);
+            }
             let task = sim.spawn(format!("a connection of {node}"), replicate.into_future());
             ends.push((node, task));
         };

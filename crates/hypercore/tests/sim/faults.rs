@@ -54,6 +54,7 @@ impl Quality {
         Quality {
             delay: millis(0)..millis(1 + rng.below(10)),
             capacity: 1024 * 1024,
+            pieces: None,
             ..Quality::whole(rng)
         }
     }

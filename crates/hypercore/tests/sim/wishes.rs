@@ -3,6 +3,7 @@
 use std::{ops::Range, time::Duration};
 
 use bytes::Bytes;
+use futures_lite::StreamExt;
 use hypercore::{DownloadRequest, Error, Hypercore, Result};
 use testkit::Rng;
 
@@ -13,6 +14,7 @@ use crate::executor::{Sim, Task};
 pub(crate) enum Wish {
     Get(u64),
     Range(Range<u64>),
+    Stream(Range<u64>),
     Download(Vec<u64>),
     Linear(Range<u64>),
     Length(Option<u64>),
@@ -56,13 +58,14 @@ impl Wish {
             let start = somewhere(rng);
             start..start + rng.below(40)
         };
-        match rng.below(8) {
+        match rng.below(9) {
             0 | 1 => Wish::Get(somewhere(rng)),
             2 => Wish::Range(range(rng)),
             3 => Wish::Download((0..rng.below(9)).map(|_| somewhere(rng)).collect()),
             4 => Wish::Linear(range(rng)),
             5 => Wish::Length(None),
             6 => Wish::Length(Some(somewhere(rng))),
+            7 => Wish::Stream(range(rng)),
             _ => {
                 let bytes: usize = blocks.iter().map(Bytes::len).sum();
                 Wish::Byte(rng.below(bytes as u64 + 20))
@@ -95,7 +98,8 @@ impl Wish {
             Wish::Get(block) => vec![*block],
             Wish::Range(blocks) | Wish::Linear(blocks) => blocks.clone().collect(),
             Wish::Download(blocks) => blocks.clone(),
-            Wish::Length(_) | Wish::Byte(_) => Vec::new(),
+            // A stream may be past a block that was cleared since.
+            Wish::Stream(_) | Wish::Length(_) | Wish::Byte(_) => Vec::new(),
         }
     }
 }
@@ -122,6 +126,11 @@ async fn call(feed: Hypercore, wish: Wish, patience: Patience, now: Duration) ->
                 get = get.timeout(limit);
             }
             Ok(Granted::Blocks(blocks.start, get.await?))
+        }
+        Wish::Stream(blocks) => {
+            let first = blocks.start;
+            let blocks = feed.read(blocks).try_collect().await?;
+            Ok(Granted::Blocks(first, blocks))
         }
         Wish::Download(blocks) => {
             feed.download(DownloadRequest::blocks(blocks)).await?;
@@ -158,7 +167,10 @@ async fn call(feed: Hypercore, wish: Wish, patience: Patience, now: Duration) ->
 impl Wished {
     /// Whether a timeout is observed.
     pub(crate) fn has_timeout(&self) -> bool {
-        !matches!(self.wish, Wish::Download(_) | Wish::Linear(_))
+        !matches!(
+            self.wish,
+            Wish::Stream(_) | Wish::Download(_) | Wish::Linear(_)
+        )
     }
 
     /// Whether it gives up by itself once nobody has what it takes.

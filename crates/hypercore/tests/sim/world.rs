@@ -269,7 +269,11 @@ impl World {
             // A writer that is live takes nothing, so there is nothing to stay for either.
             let live = [false, other == 0 && self.rng.one_in(3)];
             let quality = Quality::whole(&mut self.rng);
-            let terms = Terms { quality, live };
+            let terms = Terms {
+                quality,
+                live,
+                one_sided: false,
+            };
             edge.connect(&self.sim, &mut self.rng, &self.nodes, terms);
             let Some(mut up) = edge.up else { continue };
             let limit = self.sim.now() + Duration::from_secs(600);
@@ -397,7 +401,12 @@ impl World {
                         false => [!rng.one_in(3), !rng.one_in(3)],
                     };
                     let live = if self.peaceful { [true; 2] } else { live };
-                    let terms = Terms { quality, live };
+                    let one_sided = !self.calm && !self.peaceful;
+                    let terms = Terms {
+                        quality,
+                        live,
+                        one_sided,
+                    };
                     edge.connect(&self.sim, rng, &self.nodes, terms);
                     if let Some(up) = &mut edge.up {
                         if self.aloud {
