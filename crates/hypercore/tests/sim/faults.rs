@@ -22,8 +22,9 @@ pub(crate) struct Quality {
 impl Quality {
     /// Nothing is lost, but it may be slow, small and in pieces.
     pub(crate) fn whole(rng: &mut Rng) -> Self {
+        // Never none at all: a question that gets no useful answer may be asked again after each round trip.
         let delay = match rng.below(4) {
-            0 => millis(0)..millis(0),
+            0 => millis(1)..millis(1),
             1 => millis(1)..millis(20),
             2 => millis(20)..millis(60),
             _ => millis(10)..millis(200),
@@ -52,7 +53,7 @@ impl Quality {
     /// Quick and roomy.
     pub(crate) fn perfect(rng: &mut Rng) -> Self {
         Quality {
-            delay: millis(0)..millis(1 + rng.below(10)),
+            delay: millis(1)..millis(1 + rng.below(10)),
             capacity: 1024 * 1024,
             pieces: None,
             ..Quality::whole(rng)
@@ -63,7 +64,7 @@ impl Quality {
     pub(crate) fn bad(rng: &mut Rng) -> Self {
         let mut quality = Quality::whole(rng);
         if rng.one_in(6) {
-            quality.delay = millis(0)..millis(3_000);
+            quality.delay = millis(1)..millis(3_000);
         }
         if rng.one_in(6) {
             quality.capacity = 1 + rng.below(100) as usize;
