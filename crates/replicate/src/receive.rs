@@ -80,11 +80,14 @@ impl Replicator {
         let Some(peer) = self.peers.get_mut(&id) else {
             return Ok(());
         };
-        if peer.wants_acks && have.ack() && have.bitfield.is_none() && local.has(start) {
-            self.actions.push_back(Action::Acknowledged {
-                peer: id,
-                block: start,
-            });
+        if peer.wants_acks && have.ack() && have.bitfield.is_none() {
+            // Of a block that isn't here only hashes were sent, and no more than these is acknowledged: it is no claim.
+            if local.has(start) {
+                self.actions.push_back(Action::Acknowledged {
+                    peer: id,
+                    block: start,
+                });
+            }
             return Ok(());
         }
         let useful = match &have.bitfield {

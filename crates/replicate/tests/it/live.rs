@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hypercore_replicate::Config;
+use hypercore_replicate::{Config, PeerConfig, PeerId, Replicator};
 use wire::{Have, Message, Unhave};
 
 use crate::{model::Model, world::World};
@@ -238,4 +238,24 @@ fn everybody_gets_everything_in_random_worlds() {
         }
         assert_eq!(world.now, Duration::ZERO);
     }
+}
+
+#[test]
+fn acknowledgement_of_hashes_is_no_claim_to_the_block() {
+    let (now, peer) = (Duration::ZERO, PeerId(1));
+    let mut replicator = Replicator::new(Config::default());
+    let config = PeerConfig {
+        live: true,
+        ack: true,
+        ..PeerConfig::default()
+    };
+    replicator.add_peer(now, peer, config, &Model::default());
+    let acknowledgement = Have {
+        start: 5,
+        length: Some(1),
+        bitfield: None,
+        ack: Some(true),
+    };
+    replicator.handle_message(now, peer, Message::Have(acknowledgement), &Model::default());
+    assert!(!replicator.is_claimed(5));
 }
