@@ -153,9 +153,9 @@ fn respond(ours: &mut Connection, how: u8, event: &Event) {
         Event::RemoteOpen { discovery_key } => {
             let known = (0..FEEDS).find(|n| name(*n) == *discovery_key);
             match known.filter(|_| how >> 5 & 1 == 1) {
-                // Its error, if there is one, is met again at the next event.
+                // The remote may not know its key: then it is refused as well.
                 Some(n) => drop(ours.open(&feed(n))),
-                None => ours.refuse(*discovery_key),
+                None => ours.refuse(*discovery_key).expect("numbers are left"),
             }
         }
         Event::Message { channel, .. } if how >> 6 & 1 == 1 => ours.close(*channel),
@@ -282,7 +282,10 @@ impl Pair {
                     peer.connection.close(channel);
                 }
             }
-            2 => peer.connection.refuse(name(feed_number)),
+            2 => {
+                let refused = peer.connection.refuse(name(feed_number));
+                refused.expect("numbers are left");
+            }
             3 | 4 => {
                 let Some(channel) = peer.channels[slot] else {
                     return;

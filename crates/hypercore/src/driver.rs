@@ -13,9 +13,10 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use protocol::{Channel, Config, Connection, Event, Randomness};
 
 use crate::{
-    Error, Result, Session,
+    Error, FeedOptions, Result, Session,
     attached::Attached,
     connection::{Command, Options, Shared},
+    core::Core,
     runtime::{Runtime, random},
     turn::{Answer, Question, Timer, Turn, Waiting, turn},
 };
@@ -163,7 +164,7 @@ impl Driver {
             Answer::Looked(discovery_key) => {
                 // What it wants to share is in the inbox by now.
                 self.obey()?;
-                self.connection.refuse(discovery_key.to_bytes());
+                self.connection.refuse(discovery_key.to_bytes())?;
             }
         }
         Ok(())
@@ -178,7 +179,7 @@ impl Driver {
         loop {
             self.drop_closed();
             while let Some(event) = self.connection.poll_event()? {
-                self.handle(event);
+                self.handle(event)?;
             }
             let mut worked = false;
             for feed in self.feeds.values_mut() {
@@ -199,15 +200,7 @@ impl Driver {
     fn obey(&mut self) -> Result<()> {
         while let Some(command) = self.shared.next_command() {
             match command {
-                Command::Add(core, options) => {
-                    let channel = self.connection.open(&core.key())?;
-                    core.attach(&self.shared.wake);
-                    let live = self.options.live;
-                    self.feeds
-                        .entry(channel)
-                        .or_insert_with(|| Attached::new(core, channel, options, live));
-                    self.idle = false;
-                }
+                Command::Add(core, options) => self.add(core, options)?,
                 Command::Remove(discovery_key) => {
                     let named = |feed: &Attached| feed.core().discovery_key() == discovery_key;
                     self.remove(named);
@@ -218,6 +211,22 @@ impl Driver {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn add(&mut self, core: Arc<Core>, options: FeedOptions) -> Result<()> {
+        let channel = match self.connection.open(&core.key()) {
+            Ok(channel) => channel,
+            // The remote opened it without knowing its key: it was told, and the other feeds go on.
+            Err(protocol::Error::Capability) if self.options.only.is_none() => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        core.attach(&self.shared.wake);
+        let live = self.options.live;
+        self.feeds
+            .entry(channel)
+            .or_insert_with(|| Attached::new(core, channel, options, live));
+        self.idle = false;
         Ok(())
     }
 
@@ -237,7 +246,7 @@ impl Driver {
         });
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) -> Result<()> {
         match event {
             Event::Authenticate { remote_public_key } => {
                 if let Some(decide) = &self.options.on_authenticate {
@@ -251,7 +260,9 @@ impl Driver {
                     let looking = call(key, self.shared.handle());
                     self.questions.push(Question::look(key, looking));
                 }
-                None if self.options.only.is_some() => self.connection.refuse(discovery_key),
+                None if self.options.only.is_some() => {
+                    self.connection.refuse(discovery_key)?;
+                }
                 // It may be about to be added here as well.
                 None => {
                     let key = DiscoveryKey::new(discovery_key);
@@ -277,6 +288,7 @@ impl Driver {
             Event::Finished => self.idle = true,
             _ => {}
         }
+        Ok(())
     }
 
     /// Answers requests as far as there is room, one of each feed in turn.

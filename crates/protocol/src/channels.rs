@@ -11,7 +11,10 @@
 //!
 //! A channel that is closing has given up its name: the feed can be opened anew, under another number.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 use core::time::Duration;
 
 use crypto::PublicKey;
@@ -63,19 +66,31 @@ pub(crate) struct Channels {
     last: u64,
     /// Whether there ever was one.
     used: bool,
-    /// Whether an Open or a Close was written that has no time yet.
-    fresh: bool,
+    /// What was written and may not have left yet.
+    fresh: Vec<Written>,
+    /// Feeds that the remote hasn't opened, by the time since when it has known that we did.
+    unopened: BTreeSet<(Duration, u64)>,
+    /// The same of those that it hasn't closed, by its own numbers.
+    unclosed: BTreeSet<(Duration, u64)>,
+}
+
+/// What the remote is to answer.
+#[derive(Clone, Copy, Debug)]
+enum Written {
+    /// An Open, by our number.
+    Open(u64),
+    /// A Close, by the remote's.
+    Close(u64),
 }
 
 impl Channels {
-    /// The next number of ours. None is used twice.
-    pub(crate) fn number(&mut self) -> u64 {
+    /// The next number of ours, unless they have gone as high as `max`. None is used twice.
+    pub(crate) fn number(&mut self, max: u64) -> Option<u64> {
+        if self.last >= max {
+            return None;
+        }
         self.last += 1;
-        self.last
-    }
-
-    pub(crate) fn last_number(&self) -> u64 {
-        self.last
+        Some(self.last)
     }
 
     /// Whether there is nothing left although there was something.
@@ -126,12 +141,15 @@ impl Channels {
             || open.is_some_and(|local| local.remote.is_some())
     }
 
-    /// We open a feed. Gives back what the remote has said about it.
-    pub(crate) fn open(&mut self, key: PublicKey) -> (u64, Option<Unknown>) {
+    /// What the remote has said about a feed that only it has opened.
+    pub(crate) fn unknown(&self, name: &[u8; 32]) -> Option<&Unknown> {
+        self.unknown.get(name)
+    }
+
+    /// We open a feed under a number. Says whether the remote had opened it already.
+    pub(crate) fn open(&mut self, number: u64, name: [u8; 32], key: PublicKey) -> bool {
         self.used = true;
-        self.fresh = true;
-        let number = self.number();
-        let name = key.discovery_key().to_bytes();
+        self.fresh.push(Written::Open(number));
         self.names.insert(name, number);
         let local = Local {
             key,
@@ -143,7 +161,7 @@ impl Channels {
         if let Some(unknown) = unknown {
             self.matched(number, unknown.remote);
         }
-        (number, unknown)
+        unknown.is_some()
     }
 
     /// The remote opens a feed that we have opened, or the other way round.
@@ -151,6 +169,9 @@ impl Channels {
         if let Some(local) = self.local.get_mut(&number) {
             local.remote = Some(remote);
             self.remote.insert(remote, Remote::Matched(number));
+            if let Some(asked) = local.asked {
+                self.unopened.remove(&(asked, number));
+            }
         }
     }
 
@@ -169,7 +190,7 @@ impl Channels {
         if let Some(remote) = local.remote {
             self.remote.insert(remote, Remote::Closing(None));
             self.closing += 1;
-            self.fresh = true;
+            self.fresh.push(Written::Close(remote));
         }
         true
     }
@@ -180,9 +201,12 @@ impl Channels {
             (Some(Remote::Matched(number)), _) => {
                 self.forget(number).map(|_| Closed::Local(number))
             }
-            (Some(Remote::Closing(_)), _) => {
+            (Some(Remote::Closing(since)), _) => {
                 self.remote.remove(&remote);
                 self.closing -= 1;
+                if let Some(since) = since {
+                    self.unclosed.remove(&(since, remote));
+                }
                 Some(Closed::Other)
             }
             (Some(Remote::Unknown(name)), _) => self.remove_unknown(&name).then_some(Closed::Other),
@@ -205,41 +229,34 @@ impl Channels {
 
     /// Everything that was written has left by now: from here on the remote can be expected to answer.
     pub(crate) fn stamp(&mut self, now: Duration) {
-        if !self.fresh {
-            return;
-        }
-        self.fresh = false;
-        for local in self.local.values_mut() {
-            local.asked.get_or_insert(now);
-        }
-        for remote in self.remote.values_mut() {
-            if let Remote::Closing(since) = remote {
-                since.get_or_insert(now);
+        for written in self.fresh.drain(..) {
+            match written {
+                Written::Open(number) => {
+                    let local = self.local.get_mut(&number);
+                    if let Some(local) = local.filter(|local| local.remote.is_none()) {
+                        local.asked = Some(now);
+                        self.unopened.insert((now, number));
+                    }
+                }
+                Written::Close(remote) => {
+                    // The remote may have closed it meanwhile, and use the number for another feed that we have closed since.
+                    if let Some(Remote::Closing(since @ None)) = self.remote.get_mut(&remote) {
+                        *since = Some(now);
+                        self.unclosed.insert((now, remote));
+                    }
+                }
             }
         }
     }
 
     /// Since when the oldest Open has waited for an answer.
     pub(crate) fn unopened_since(&self) -> Option<Duration> {
-        self.local
-            .values()
-            .filter(|local| local.remote.is_none())
-            .filter_map(|local| local.asked)
-            .min()
+        self.unopened.first().map(|(since, _)| *since)
     }
 
     /// Since when the oldest Close has waited for an answer.
     pub(crate) fn unclosed_since(&self) -> Option<Duration> {
-        if self.closing == 0 {
-            return None;
-        }
-        self.remote
-            .values()
-            .filter_map(|remote| match remote {
-                Remote::Closing(since) => *since,
-                _ => None,
-            })
-            .min()
+        self.unclosed.first().map(|(since, _)| *since)
     }
 
     fn forget(&mut self, number: u64) -> Option<Local> {
@@ -247,6 +264,9 @@ impl Channels {
         self.names.remove(&local.key.discovery_key().to_bytes());
         if let Some(remote) = local.remote {
             self.remote.remove(&remote);
+        }
+        if let Some(asked) = local.asked {
+            self.unopened.remove(&(asked, number));
         }
         Some(local)
     }

@@ -43,9 +43,11 @@ pub struct Config {
     pub authenticate: bool,
     /// Caps on what arrives, and on what is sent, since the remote may have the same.
     pub limits: Limits,
-    /// How many feeds may be open. Default: 128.
+    /// How many feeds we may have open, those counted that the remote hasn't closed yet. Default: 1024. Each costs some hundred
+    /// bytes here, and it is we who open them.
     pub max_channels: usize,
-    /// How many feeds the remote may have opened that we haven't. Default: 32.
+    /// How many feeds the remote may have opened that we have neither opened nor refused. Those beyond are refused at once.
+    /// Default: 256, since peers open all that they have as soon as they are connected.
     pub max_unknown: usize,
     /// While more than this waits to be sent, nothing should be read. Default: 1 MiB.
     pub send_soft: usize,
@@ -70,8 +72,8 @@ impl Config {
             security: Security::Encrypted,
             authenticate: false,
             limits: Limits::default(),
-            max_channels: 128,
-            max_unknown: 32,
+            max_channels: 1024,
+            max_unknown: 256,
             send_soft: 1024 * 1024,
             send_hard: 4 * 1024 * 1024,
             receive_hard: 16 * 1024 * 1024,

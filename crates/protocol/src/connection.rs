@@ -11,7 +11,7 @@ use core::{fmt, mem, time::Duration};
 use bytes::Bytes;
 use crypto::{Dialect, PublicKey};
 use noise::{Capability, Handshake, Randomness};
-use wire::{Close, Message};
+use wire::Message;
 
 use crate::{
     Channel, Config, Error, Event, Security, channels::Channels, clock::Clock, greeting::Greeting,
@@ -143,8 +143,8 @@ impl Connection {
     /// Opens a feed. Opening it again gives the same channel, unless it was closed.
     ///
     /// # Errors
-    /// [`Error::TooManyChannels`], after which the connection goes on; [`Error::Capability`] if the remote opened the feed before
-    /// without knowing the key, which ends it.
+    /// [`Error::TooManyChannels`], after which the connection goes on; so it does after [`Error::Capability`], if the remote
+    /// opened the feed before without knowing the key: the feed isn't opened, and the remote is told that it is closed.
     pub fn open(&mut self, key: &PublicKey) -> Result<Channel, Error> {
         if matches!(self.phase, Phase::Ended) {
             return Err(Error::Ended);
@@ -153,40 +153,38 @@ impl Connection {
         if let Some(number) = self.channels.named(&name) {
             return Ok(Channel(number));
         }
-        for (count, max) in [
-            (self.channels.open_count(), self.config.max_channels),
-            // Numbers are never used again, and the remote may have the same cap as we on how high they go.
-            (
-                self.channels.last_number() as usize,
-                self.config.limits.max_channel as usize,
-            ),
-        ] {
-            if count >= max {
-                return Err(Error::TooManyChannels { max });
-            }
+        if let Some(unknown) = self.channels.unknown(&name).copied()
+            && let Err(error) = self.check_capability(key, unknown.capability)
+        {
+            self.refuse(name)?;
+            return Err(error);
         }
-        let (number, unknown) = self.channels.open(*key);
+        let max = self.config.max_channels;
+        if self.channels.open_count() >= max {
+            return Err(Error::TooManyChannels { max });
+        }
+        let number = self.number()?;
+        let both = self.channels.open(number, name, *key);
         if self.is_talking() {
             self.write_open(number);
         }
-        if let Some(unknown) = unknown {
-            let checked = self.check_capability(key, unknown.capability);
-            self.or_end(checked)?;
-            let channel = Channel(number);
+        let channel = Channel(number);
+        if both {
             self.events.push_back(Event::Opened { channel });
         }
-        Ok(Channel(number))
+        Ok(channel)
     }
 
     /// Says that a feed that the remote has opened isn't shared here.
-    pub fn refuse(&mut self, discovery_key: [u8; 32]) {
-        if self.channels.remove_unknown(&discovery_key) {
-            let number = self.channels.number();
-            let close = Close {
-                discovery_key: Some(discovery_key),
-            };
-            self.outgoing.push(number, &Message::Close(close));
+    ///
+    /// # Errors
+    /// [`Error::TooManyChannels`] if no number is left under which to say it: the connection is over.
+    pub fn refuse(&mut self, discovery_key: [u8; 32]) -> Result<(), Error> {
+        if !self.channels.remove_unknown(&discovery_key) {
+            return Ok(());
         }
+        let refused = self.write_refusal(discovery_key);
+        self.or_end(refused)
     }
 
     /// Sends a message about a feed. On a channel that isn't open on both sides it is dropped.

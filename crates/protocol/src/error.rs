@@ -21,7 +21,7 @@ pub enum Error {
     /// The remote opened a feed, or used a number, twice.
     #[error("a channel was opened twice")]
     OpenedTwice,
-    /// Too many feeds are open, or were ever opened.
+    /// Too many feeds are open, or all numbers were used.
     #[error("more than {max} channels")]
     TooManyChannels {
         /// How many are allowed.

@@ -55,6 +55,25 @@ impl Connection {
             .push(number, &Message::Close(Close::default()));
     }
 
+    /// Says that a feed that only the remote has opened is closed, under a number of our own.
+    pub(crate) fn write_refusal(&mut self, name: [u8; 32]) -> Result<(), Error> {
+        let number = self.number()?;
+        let close = Close {
+            discovery_key: Some(name),
+        };
+        self.outgoing.push(number, &Message::Close(close));
+        Ok(())
+    }
+
+    /// A number of ours that was never used. The remote may have the same cap as we on how high they go.
+    pub(crate) fn number(&mut self) -> Result<u64, Error> {
+        let max = self.config.limits.max_channel;
+        let number = self.channels.number(max);
+        number.ok_or(Error::TooManyChannels {
+            max: usize::try_from(max).unwrap_or(usize::MAX),
+        })
+    }
+
     /// Whether the remote has shown that it knows the key of a feed, if it has to.
     pub(crate) fn check_capability(
         &self,
@@ -94,9 +113,8 @@ impl Connection {
             self.events.push_back(Event::Opened { channel });
             return Ok(());
         }
-        let max = self.config.max_unknown;
-        if self.channels.unknown_count() >= max {
-            return Err(Error::TooManyChannels { max });
+        if self.channels.unknown_count() >= self.config.max_unknown {
+            return self.write_refusal(name);
         }
         let capability = open.capability;
         self.channels

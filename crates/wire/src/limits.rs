@@ -19,7 +19,9 @@ pub struct Limits {
     pub data: usize,
     /// Bytes of an Extension.
     pub extension: usize,
-    /// The highest number of a channel.
+    /// The highest number of a channel. Numbers are never used again, so this is how many feeds can be opened and refused in the
+    /// life of a connection. Default: 2^27 - 1, the highest that JavaScript's arithmetic can write. A number is a key of a map
+    /// here, so a high one costs no more than a low one.
     pub max_channel: u64,
     /// Extension names in an Options.
     pub max_extensions: usize,
@@ -39,7 +41,7 @@ impl Default for Limits {
             small: 64,
             data: 8 * 1024 * 1024,
             extension: 1024 * 1024,
-            max_channel: 1023,
+            max_channel: (1 << 27) - 1,
             max_extensions: 64,
             max_extension_name: 128,
             max_nodes: 128,

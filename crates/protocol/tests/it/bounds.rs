@@ -161,7 +161,7 @@ fn answers_to_a_flood_of_opens_and_closes_are_bounded() {
     let error = loop {
         a.handle_bytes(SECOND, &frame(5, &open(2))).unwrap();
         match a.poll_event() {
-            Ok(Some(Event::RemoteOpen { discovery_key })) => a.refuse(discovery_key),
+            Ok(Some(Event::RemoteOpen { discovery_key })) => a.refuse(discovery_key).unwrap(),
             Ok(event) => panic!("{event:?}"),
             Err(error) => break error,
         }
@@ -173,30 +173,41 @@ fn answers_to_a_flood_of_opens_and_closes_are_bounded() {
 }
 
 #[test]
-fn a_remote_has_so_many_feeds_open_that_we_have_not() {
-    let mut a = connection(plain(Role::Initiator));
-    for n in 0..33 {
+fn what_a_remote_opens_beyond_the_limit_is_refused_and_the_rest_goes_on() {
+    let few = Config {
+        max_unknown: 32,
+        ..plain(Role::Initiator)
+    };
+    let mut a = connection(few.clone());
+    for n in 0..40 {
         a.handle_bytes(SECOND, &frame(n, &open(n as u8))).unwrap();
     }
     let (said, error) = events(&mut a);
-    assert_eq!(said.len(), 32);
-    assert_eq!(error, Some(Error::TooManyChannels { max: 32 }));
+    assert_eq!((said.len(), error), (32, None));
+    let refusals: Vec<u8> = (1..=8)
+        .flat_map(|n| frame(n, &close(Some(31 + n as u8))))
+        .collect();
+    assert_eq!(a.poll_transmit(SECOND).unwrap(), refusals);
 
     // Those that we have opened or refused don't count.
-    let mut a = connection(plain(Role::Initiator));
+    let mut a = connection(few);
     for n in 0..100 {
         a.handle_bytes(SECOND, &frame(n, &open(n as u8))).unwrap();
-        assert_eq!(events(&mut a).1, None);
+        assert_eq!(events(&mut a).0.len(), 1);
         match n % 2 {
             0 => drop(a.open(&feed(n as u8)).unwrap()),
-            _ => a.refuse(name(n as u8)),
+            _ => a.refuse(name(n as u8)).unwrap(),
         }
+        assert!(events(&mut a).0.len() < 2);
     }
 }
 
 #[test]
 fn we_have_so_many_feeds_open() {
-    let mut a = connection(live(Role::Initiator));
+    let mut a = connection(Config {
+        max_channels: 128,
+        ..live(Role::Initiator)
+    });
     let channels: Vec<_> = (0..128).map(|n| a.open(&feed(n)).unwrap()).collect();
     let full = Error::TooManyChannels { max: 128 };
     assert_eq!(a.open(&feed(200)), Err(full));
@@ -227,14 +238,70 @@ fn a_feed_that_the_remote_has_not_closed_still_counts() {
 }
 
 #[test]
-fn numbers_go_as_high_as_a_remote_like_us_allows() {
-    let mut a = connection(live(Role::Initiator));
-    let max = Limits::default().max_channel as usize;
-    for _ in 0..max {
+fn numbers_go_as_high_as_the_limit_and_then_no_feed_is_opened_or_refused() {
+    let mut a = connection(Config {
+        limits: Limits {
+            max_channel: 5,
+            ..Limits::default()
+        },
+        ..plain(Role::Initiator)
+    });
+    for _ in 0..5 {
         let channel = a.open(&feed(1)).unwrap();
         a.close(channel);
     }
-    assert_eq!(a.open(&feed(1)), Err(Error::TooManyChannels { max }));
+    let none_left = Error::TooManyChannels { max: 5 };
+    assert_eq!(a.open(&feed(1)), Err(none_left));
+    // What the remote opens can't be refused any longer, and it would wait for an answer for ever.
+    a.handle_bytes(SECOND, &frame(1, &open(2))).unwrap();
+    assert!(matches!(events(&mut a).0[..], [Event::RemoteOpen { .. }]));
+    assert_eq!(a.refuse(name(2)), Err(none_left));
+    assert_eq!(a.open(&feed(1)), Err(Error::Ended));
+}
+
+#[test]
+fn many_thousand_feeds_come_and_go_in_the_life_of_a_connection() {
+    let mut world = World::new(BOTH.map(live));
+    for round in 0..5000 {
+        let (ours, theirs) = [0, 1]
+            .map(|n| world.peers[n].connection.open(&feed(9)).unwrap())
+            .into();
+        world.settle();
+        for (peer, channel) in world.peers.iter_mut().zip([ours, theirs]) {
+            assert_eq!(
+                peer.events.pop(),
+                Some(Event::Opened { channel }),
+                "{round}"
+            );
+            peer.events.clear();
+        }
+        world.peers[round % 2]
+            .connection
+            .close([ours, theirs][round % 2]);
+        world.settle();
+    }
+    assert_eq!(world.errors(), [None; 2]);
+}
+
+#[test]
+fn the_highest_number_costs_no_more_than_the_lowest() {
+    let mut a = connection(plain(Role::Initiator));
+    let max = Limits::default().max_channel;
+    let channel = a.open(&feed(1)).unwrap();
+    a.handle_bytes(SECOND, &frame(max, &open(1))).unwrap();
+    a.handle_bytes(SECOND, &frame(max, &status(true))).unwrap();
+    let message = status(true);
+    let said = vec![
+        Event::Opened { channel },
+        Event::Message { channel, message },
+    ];
+    assert_eq!(events(&mut a), (said, None));
+    a.handle_bytes(SECOND, &frame(max + 1, &open(2))).unwrap();
+    let error = wire::Error::Channel {
+        channel: max + 1,
+        max,
+    };
+    assert_eq!(events(&mut a), (vec![], Some(Error::Frame(error))));
 }
 
 #[test]
@@ -260,7 +327,7 @@ fn hostile_frames_end_the_connection_with_a_typed_error() {
         // An Open without a key, a Status that is too long, an Open of a channel too high.
         &[1, 0x10],
         &[18, 0x12],
-        &[3, 0x80, 0x80, 4],
+        &[5, 0x80, 0x80, 0x80, 0x80, 8],
     ] {
         let (mut a, channel) = opened();
         a.handle_bytes(SECOND, &frame(1, &status(true))).unwrap();

@@ -100,8 +100,8 @@ fn a_feed_that_is_refused_is_closed_and_the_rest_goes_on() {
     let (mut world, _) = World::opened(BOTH.map(live));
     let channel = world.peers[0].connection.open(&feed(1)).unwrap();
     world.settle();
-    world.peers[1].connection.refuse(name(1));
-    world.peers[1].connection.refuse(name(2));
+    world.peers[1].connection.refuse(name(1)).unwrap();
+    world.peers[1].connection.refuse(name(2)).unwrap();
     world.settle();
     assert_eq!(
         world.peers[0].events.last(),
@@ -124,7 +124,7 @@ fn refusing_the_only_feed_finishes_both() {
     let mut world = World::new(BOTH.map(config));
     world.peers[0].connection.open(&feed(1)).unwrap();
     world.settle();
-    world.peers[1].connection.refuse(name(1));
+    world.peers[1].connection.refuse(name(1)).unwrap();
     world.settle();
     assert_eq!(world.errors(), [None; 2]);
     for peer in &world.peers {
@@ -352,7 +352,7 @@ fn peers_that_open_and_close_at_random_stay_together() {
             let seed = rng.below(4) as u8;
             match rng.below(4) {
                 0 | 1 => drop(connection.open(&feed(seed))),
-                2 => connection.refuse(name(seed)),
+                2 => connection.refuse(name(seed)).unwrap(),
                 _ => {
                     // Whichever it has by that name, or a new one.
                     if let Ok(channel) = connection.open(&feed(seed)) {

@@ -80,7 +80,7 @@ fn finished_is_told_only_when_nothing_is_left_in_the_input() {
             Event::RemoteOpen { .. }
         ]
     ));
-    a.refuse(name(2));
+    a.refuse(name(2)).unwrap();
     assert_eq!(events(&mut a), (vec![Event::Finished], None));
     assert_eq!(events(&mut a), (vec![], None), "told once");
     // And again when that has changed.
@@ -203,7 +203,7 @@ fn nothing_is_said_after_an_error() {
 
     assert_eq!(a.send(channel, &status(true)), Ok(()), "dropped");
     a.close(channel);
-    a.refuse(name(2));
+    a.refuse(name(2)).unwrap();
     assert_eq!(a.open(&feed(3)), Err(Error::Ended));
     assert_eq!(a.queued(), 0);
     assert_eq!(a.poll_transmit(SECOND), None);

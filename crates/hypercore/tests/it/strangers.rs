@@ -1,0 +1,68 @@
+//! Peers that do as they like with channels and capabilities. Whoever goes too far loses the feed or its connection.
+
+use async_std::task;
+use hypercore::{Connection, Dialect, Error, PeerError, ProtocolError, Role};
+use wire::Message;
+
+use crate::{
+    duplex::duplex,
+    pair::writer,
+    raw::{Raw, refusal},
+};
+
+#[test]
+fn a_wrong_capability_closes_a_feed_that_the_remote_opened_first_and_the_others_go_on() {
+    task::block_on(async {
+        let (secret, shared) = (writer(3, Dialect::V8).await, writer(4, Dialect::V8).await);
+        let (left, right) = duplex(16 * 1024);
+        let connection = Connection::new(Role::Responder).live(true);
+        let handle = connection.handle();
+        let connection = task::spawn(connection.run(right));
+        let mut stranger = Raw::meet(Role::Initiator, left).await;
+        for (channel, capability) in [(1, None), (2, Some([7; 32]))] {
+            // It knows the name of the feed, as anyone may, but not its key.
+            let name = secret.discovery_key();
+            stranger.open_with(channel, name, capability).await;
+            task::sleep(std::time::Duration::from_millis(20)).await;
+            handle.add(&secret).unwrap();
+            assert_eq!(stranger.next().await, Some((channel, refusal(name))));
+        }
+        assert!(secret.peers().is_empty());
+        // What it does know is exchanged on the same connection.
+        stranger.open(3, &shared.key()).await;
+        handle.add(&shared).unwrap();
+        let opened = stranger.next().await.unwrap();
+        assert!(matches!(opened, (3, Message::Open(_))), "{opened:?}");
+        while shared.peers().is_empty() {
+            task::yield_now().await;
+        }
+        drop(stranger);
+        let _ = connection.await;
+    });
+}
+
+#[test]
+fn a_wrong_capability_ends_the_connection_if_the_feed_was_opened_here_first() {
+    task::block_on(async {
+        let feed = writer(3, Dialect::V8).await;
+        let (left, right) = duplex(16 * 1024);
+        let connection = Connection::new(Role::Responder).live(true);
+        connection.add(&feed).unwrap();
+        let connection = task::spawn(connection.run(right));
+        let mut stranger = Raw::meet(Role::Initiator, left).await;
+        let (channel, open) = stranger.next().await.unwrap();
+        assert!(matches!(open, Message::Open(_)) && channel == 1);
+        // Sending its own capability back to it is no better than another wrong one.
+        let Message::Open(open) = open else { return };
+        let name = feed.discovery_key();
+        stranger.open_with(1, name, open.capability).await;
+        let error = connection.await.unwrap_err();
+        let capability = matches!(
+            error,
+            Error::Peer(PeerError::Protocol(ProtocolError::Capability))
+        );
+        assert!(capability, "{error:?}");
+        assert_eq!(stranger.next().await, None);
+        assert!(feed.peers().is_empty());
+    });
+}
