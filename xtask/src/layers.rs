@@ -63,7 +63,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         ],
     ),
     layer("cli", Kind::Program, &["hypercore"]),
-    layer("testkit", Kind::Tool, &[]),
+    layer("testkit", Kind::Tool, &["storage"]),
     layer("xtask", Kind::Tool, &[]),
 ];
 
@@ -161,7 +161,7 @@ mod tests {
         layer("low", Kind::Pure, &[]),
         layer("middle", Kind::Pure, &["low"]),
         layer("high", Kind::Pure, &["middle"]),
-        layer("testkit", Kind::Tool, &[]),
+        layer("testkit", Kind::Tool, &["storage"]),
     ];
 
     fn with(high: &Value) -> Vec<String> {

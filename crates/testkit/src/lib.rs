@@ -1,4 +1,4 @@
-//! For tests only: the vectors that JavaScript wrote, and randomness that a seed repeats.
+//! For tests only: the vectors that JavaScript wrote, randomness that a seed repeats, and links and disks that misbehave.
 //!
 //! No crate of the workspace depends on this one outside of its tests and benches.
 
@@ -8,10 +8,12 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod disk;
 mod link;
 mod rng;
 pub mod vectors;
 
+pub use disk::{Call, Fault, Image, Loss, SimDisk};
 pub use link::{Arrival, Clock, Link};
 pub use rng::{Rng, seed};
 
