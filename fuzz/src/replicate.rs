@@ -157,7 +157,10 @@ impl World {
                     let (id, request) = self.serves.swap_remove(n);
                     match b % 3 {
                         0 => replicator.handle_unserved(id, request.index),
-                        found => replicator.handle_served(id, &request, found == 1),
+                        found => {
+                            let found = (found == 1).then_some(request.index);
+                            replicator.handle_served(id, &request, found);
+                        }
                     }
                 }
             }

@@ -227,11 +227,17 @@ impl Drop for Member {
 
 impl Core {
     /// A request is answered: by a block of so many bytes, or by hashes only.
-    pub(crate) fn served(&self, peer: PeerId, request: &Request, found: bool, len: Option<usize>) {
+    pub(crate) fn served(
+        &self,
+        peer: PeerId,
+        request: &Request,
+        found: Option<u64>,
+        len: Option<usize>,
+    ) {
         self.replicate(|replicator, _, _| replicator.handle_served(peer, request, found));
         if let Some(len) = len {
             self.state().count(peer, |counters| counters.uploaded(len));
-            let block = request.index;
+            let block = found.unwrap_or(request.index);
             self.announce(Event::Upload { block, len, peer });
         }
     }

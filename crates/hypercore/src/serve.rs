@@ -15,8 +15,8 @@ use crate::{
 /// The answer to a request.
 pub(crate) struct Answer {
     pub(crate) data: Data,
-    /// Whether a byte was asked for, and its block found.
-    pub(crate) found: bool,
+    /// The block of the byte that was asked for, if it was found.
+    pub(crate) found: Option<u64>,
 }
 
 /// The answer to a request, or none if what was asked for isn't here.
@@ -66,10 +66,7 @@ pub(crate) fn serve(
         nodes: proof.nodes.iter().map(wire_node).collect(),
         signature: proof.signature.as_ref().map(Signature::to_bytes),
     };
-    Ok(Some(Answer {
-        data,
-        found: found.is_some(),
-    }))
+    Ok(Some(Answer { data, found }))
 }
 
 /// The block that holds a byte, if it is one of ours. The byte behind the last one is in no block that could be proved.

@@ -5,7 +5,7 @@ use core::time::Duration;
 use bitfield::RangeSet;
 
 use crate::{
-    Config, PeerConfig,
+    Config, Limits, PeerConfig,
     answers::Answers,
     claims::Claims,
     config::{MAX_BLOCKS, MAX_REQUESTS},
@@ -47,6 +47,8 @@ pub(crate) struct Peer {
     pub(crate) serving: Serving,
     /// Blocks to announce.
     pub(crate) news: RangeSet,
+    /// Blocks that were sent to the peer, which hasn't confirmed them yet.
+    unconfirmed: RangeSet,
     pub(crate) strays: u32,
     /// Where to go on in a range that is fetched in random order, and how far before jumping elsewhere.
     pub(crate) cursor: u64,
@@ -97,6 +99,7 @@ impl Peer {
             answers: Answers::new(now, limits.wants, limits.want_bytes),
             serving: Serving::default(),
             news: RangeSet::new(),
+            unconfirmed: RangeSet::new(),
             strays: 0,
             cursor: 0,
             stretch: 0,
@@ -112,6 +115,21 @@ impl Peer {
     /// Whether requests and Wants make sense.
     pub(crate) fn delivers(&self) -> bool {
         self.downloading && self.remote_uploading
+    }
+
+    /// A block was sent that the peer is to confirm. Of those that it leaves unconfirmed only so many are remembered.
+    pub(crate) fn expect_ack(&mut self, block: u64, limits: &Limits) {
+        if self.unconfirmed.runs() < limits.runs {
+            self.unconfirmed.insert(block..block.saturating_add(1));
+        }
+    }
+
+    /// The peer confirms a block. Says whether that was sent to it; hashes are confirmed as well, and mean nothing.
+    pub(crate) fn confirm(&mut self, block: u64) -> bool {
+        let blocks = block..block.saturating_add(1);
+        let sent = self.unconfirmed.contains(block);
+        self.unconfirmed.remove(blocks);
+        sent
     }
 
     pub(crate) fn status(&self) -> PeerStatus {

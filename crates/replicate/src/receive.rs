@@ -81,8 +81,8 @@ impl Replicator {
             return Ok(());
         };
         if peer.wants_acks && have.ack() && have.bitfield.is_none() {
-            // Of a block that isn't here only hashes were sent, and no more than these is acknowledged: it is no claim.
-            if local.has(start) {
+            // Where only hashes were sent, no more than these is acknowledged: it is no claim.
+            if peer.confirm(start) {
                 self.actions.push_back(Action::Acknowledged {
                     peer: id,
                     block: start,

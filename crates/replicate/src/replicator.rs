@@ -112,11 +112,14 @@ impl Replicator {
         }
     }
 
-    /// A request that was handed out by [`Action::Serve`] has its answer. `found` tells that its byte was found and the
-    /// proof of that block sent, so other requests for the same byte need no answer.
-    pub fn handle_served(&mut self, id: PeerId, request: &Request, found: bool) {
+    /// A request that was handed out by [`Action::Serve`] has its answer. `found` is the block in which its byte was found, and
+    /// which was sent, so that other requests for the same byte need no answer.
+    pub fn handle_served(&mut self, id: PeerId, request: &Request, found: Option<u64>) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            peer.serving.served(request, found);
+            if peer.wants_acks && !request.hash() {
+                peer.expect_ack(found.unwrap_or(request.index), &self.config.limits);
+            }
+            peer.serving.served(request, found.is_some());
             self.serve(id);
         }
     }

@@ -391,7 +391,7 @@ fn requests_wait_in_a_bounded_queue_and_duplicates_are_merged() {
     let mut served = 0;
     while let Some(request) = handed_out.pop() {
         served += 1;
-        face.replicator.handle_served(PEER, &request, false);
+        face.replicator.handle_served(PEER, &request, None);
         handed_out.extend(serves(face.drain()));
     }
     assert_eq!(served, 2048, "the rest was dropped");
@@ -414,7 +414,7 @@ fn cancelled_requests_are_not_handed_out() {
         }
     }
     for n in 0..64 {
-        face.replicator.handle_served(PEER, &request(n), false);
+        face.replicator.handle_served(PEER, &request(n), None);
     }
     assert_eq!(face.drain(), []);
     assert_eq!(
@@ -453,7 +453,8 @@ fn seek_is_passed_on_and_repetitions_follow_its_answer() {
         let first = face.say(Message::Request(seek(6)));
         assert!(matches!(first[..], [Action::Serve { .. }]));
         assert_eq!(face.say(Message::Request(seek(7))), []);
-        face.replicator.handle_served(PEER, &seek(6), found);
+        face.replicator
+            .handle_served(PEER, &seek(6), found.then_some(6));
         assert_eq!(face.drain().len(), usize::from(!found));
     }
 }

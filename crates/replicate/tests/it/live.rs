@@ -1,9 +1,9 @@
 //! Live: what is appended travels on by itself.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
-use hypercore_replicate::{Config, PeerConfig, PeerId, Replicator};
-use wire::{Have, Message, Unhave};
+use hypercore_replicate::{Action, Config, PeerConfig, PeerId, Replicator};
+use wire::{Have, Message, Request, Unhave};
 
 use crate::{model::Model, world::World};
 
@@ -238,6 +238,53 @@ fn everybody_gets_everything_in_random_worlds() {
         }
         assert_eq!(world.now, Duration::ZERO);
     }
+}
+
+#[test]
+fn a_block_is_acknowledged_once_and_only_if_it_was_sent() {
+    let (now, peer, feed) = (Duration::ZERO, PeerId(1), Model::full(9));
+    let mut replicator = Replicator::new(Config::default());
+    let config = PeerConfig {
+        live: true,
+        ack: true,
+        ..PeerConfig::default()
+    };
+    replicator.add_peer(now, peer, config, &feed);
+    let mut acknowledged = |request: Request, found: Option<u64>, block: u64| {
+        replicator.handle_message(now, peer, Message::Request(request), &feed);
+        replicator.handle_served(peer, &request, found);
+        let have = Have {
+            start: block,
+            length: Some(1),
+            bitfield: None,
+            ack: Some(true),
+        };
+        for _ in 0..2 {
+            replicator.handle_message(now, peer, Message::Have(have.clone()), &feed);
+        }
+        let actions = iter::from_fn(|| replicator.poll_action());
+        let told = actions.filter_map(|action| match action {
+            Action::Acknowledged { block, .. } => Some(block),
+            _ => None,
+        });
+        Vec::from_iter(told)
+    };
+    let request = |index, hash| Request {
+        index,
+        bytes: None,
+        hash: Some(hash),
+        nodes: None,
+    };
+    assert_eq!(acknowledged(request(5, false), None, 5), [5]);
+    // The peer confirms hashes as well.
+    assert!(acknowledged(request(6, true), None, 6).is_empty());
+    assert!(acknowledged(request(7, false), None, 8).is_empty());
+    // The block of a byte that was asked for.
+    let seek = Request {
+        bytes: Some(30),
+        ..request(1, false)
+    };
+    assert_eq!(acknowledged(seek, Some(3), 3), [3]);
 }
 
 #[test]

@@ -274,7 +274,7 @@ impl Writer {
                     false => *seek().expect("it was asked for").0,
                 };
                 let request = self.pending.remove(&asked).expect("it was asked for");
-                let found = request.bytes() > 0;
+                let found = (request.bytes() > 0).then_some(block);
                 self.replicator.handle_served(PEER, &request, found);
             }
             Message::Have(have) if have.start >= self.feed.length => {

@@ -261,7 +261,7 @@ impl World {
             self.send(node, id, Message::Data(data));
         }
         self.tell(node, |node, _| match served {
-            true => node.replicator.handle_served(id, &request, false),
+            true => node.replicator.handle_served(id, &request, None),
             false => node.replicator.handle_unserved(id, request.index),
         });
     }
