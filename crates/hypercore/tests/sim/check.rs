@@ -1,33 +1,39 @@
 //! What must hold in a world.
 
+use std::{collections::BTreeMap, future::IntoFuture};
+
 use bytes::Bytes;
 
 use crate::{
-    edge::{Fate, Other},
+    edge::{Fate, Other, copy_at},
     executor::lock,
     node::{Node, Role, at_once},
-    wishes::Wish,
+    wishes::{Wish, Wished},
     world::World,
 };
 
 /// What somebody still waits for although a peer offers it.
 pub(crate) fn unmet(world: &World) -> Vec<String> {
-    let blocks = world.blocks.len() as u64;
-    let stored = |node: &Node| (0..blocks).map(|block| node.feed.has(block)).collect();
+    let blocks = |node: &Node| world.feeds[node.copy_of].blocks.len() as u64;
+    let stored = |node: &Node| {
+        (0..blocks(node))
+            .map(|block| node.feed.has(block))
+            .collect()
+    };
     let stored: Vec<Vec<bool>> = world.nodes.iter().map(stored).collect();
     let mut unmet = Vec::new();
     for (n, node) in world.nodes.iter().enumerate() {
-        let lied_to = world
-            .edges
-            .iter()
-            .any(|edge| edge.one == n && edge.other == Other::Liar);
-        let peers = peers(world, n);
-        let offers = |block: u64| peers.iter().find(|peer| stored[**peer][block as usize]);
-        let lacks = |block: &u64| *block < blocks && !stored[n][*block as usize];
-        if node.role == Role::Full {
+        let blocks = blocks(node);
+        let place = Place {
+            world,
+            n,
+            stored: &stored,
+            peers: peers(world, n),
+        };
+        if node.role == Role::Full && node.downloading {
             let diary = lock(&node.diary);
-            for block in (0..blocks).filter(lacks) {
-                if let Some(peer) = offers(block)
+            for block in (0..blocks).filter(|block| !stored[n][*block as usize]) {
+                if let Some(peer) = place.offers(block)
                     && !diary.cleared.contains(&block)
                 {
                     unmet.push(format!("{n} lacks block {block}, which {peer} has"));
@@ -35,53 +41,80 @@ pub(crate) fn unmet(world: &World) -> Vec<String> {
             }
         }
         for wished in world.wishes.iter().filter(|wished| wished.node == n) {
-            let wish = &wished.wish;
-            for block in wish.blocks().into_iter().filter(lacks) {
-                if let Some(peer) = offers(block) {
-                    unmet.push(format!(
-                        "{n}: {wish:?} lacks block {block}, which {peer} has"
-                    ));
-                }
-            }
-            let wanted = wish.blocks();
-            let here = |block: &u64| *block < blocks && stored[n][*block as usize];
-            let is_here = !wanted.is_empty() && wanted.iter().all(here);
-            let proven = match wish {
-                Wish::Length(min) => {
-                    let min = min.unwrap_or(wished.length + 1).max(1);
-                    node.feed.len() >= min || (min - 1..blocks).any(|block| offers(block).is_some())
-                }
-                // Whoever has everything can tell where a byte is.
-                Wish::Byte(byte) => {
-                    let complete = |peer: &usize| stored[*peer].iter().all(|has| *has);
-                    let bytes: usize = world.blocks.iter().map(Bytes::len).sum();
-                    *byte < bytes as u64 && peers.iter().any(complete)
-                }
-                _ => false,
-            };
-            // Nobody knows what a liar has.
-            let hopeless = wished.gives_up() && !lied_to && peers_are_settled(world, n);
-            if is_here || proven || hopeless {
-                unmet.push(format!("{n} waits for {wish:?}, {:?}", wished.patience));
-            }
+            place.look(wished, &mut unmet);
         }
     }
     unmet
 }
 
+/// A copy of a feed among those that are connected with it.
+struct Place<'a> {
+    world: &'a World,
+    n: usize,
+    /// The blocks of each node.
+    stored: &'a [Vec<bool>],
+    peers: Vec<usize>,
+}
+
+impl Place<'_> {
+    /// A peer that has a block, and gives it.
+    fn offers(&self, block: u64) -> Option<usize> {
+        let has = |peer: &usize| self.stored[*peer].get(block as usize) == Some(&true);
+        self.peers.iter().copied().find(has)
+    }
+
+    fn look(&self, wished: &Wished, unmet: &mut Vec<String>) {
+        let (world, n, wish) = (self.world, self.n, &wished.wish);
+        let node = &world.nodes[n];
+        let all = &world.feeds[node.copy_of].blocks;
+        let blocks = all.len() as u64;
+        let has = |block: u64| self.stored[n].get(block as usize) == Some(&true);
+        let wanted = wish.blocks();
+        if node.downloading {
+            for block in wanted.iter().filter(|block| !has(**block)) {
+                if let Some(peer) = self.offers(*block) {
+                    unmet.push(format!(
+                        "{n}: {wish:?} lacks block {block}, which {peer} has"
+                    ));
+                }
+            }
+        }
+        let is_here = !wanted.is_empty() && wanted.iter().all(|block| has(*block));
+        let proven = match wish {
+            Wish::Length(min) => {
+                let min = min.unwrap_or(wished.length + 1).max(1);
+                let offered = (min - 1..blocks).any(|block| self.offers(block).is_some());
+                node.feed.len() >= min || (node.downloading && offered)
+            }
+            // Whoever has everything can tell where a byte is.
+            Wish::Byte(byte) => {
+                let complete = |peer: &usize| self.stored[*peer].iter().all(|has| *has);
+                let bytes: usize = all.iter().map(Bytes::len).sum();
+                node.downloading && *byte < bytes as u64 && self.peers.iter().any(complete)
+            }
+            _ => false,
+        };
+        // Nobody knows what a liar has.
+        let hopeless = wished.gives_up() && !is_lied_to(world, n) && is_settled(world, n);
+        if is_here || proven || hopeless {
+            unmet.push(format!("{n} waits for {wish:?}, {:?}", wished.patience));
+        }
+    }
+}
+
 /// What is stored is what was appended, and what is known of it is true.
 pub(crate) fn stored(world: &World) {
-    let writer = &world.nodes[0].feed;
     for (n, node) in world.nodes.iter().enumerate() {
-        let feed = &node.feed;
+        let (feed, truth) = (&node.feed, &world.feeds[node.copy_of]);
+        let writer = &world.nodes[truth.writer].feed;
         assert!(feed.len() <= writer.len());
-        for (block, bytes) in (0..feed.len()).zip(&world.blocks) {
+        for (block, bytes) in (0..feed.len()).zip(&truth.blocks) {
             if feed.has(block) {
                 let got = at_once(feed.get(block).wait(false).into_future()).unwrap();
                 assert_eq!(got, bytes, "block {block} of {n}");
             }
         }
-        let known = &world.blocks[..feed.len() as usize];
+        let known = &truth.blocks[..feed.len() as usize];
         let bytes: usize = known.iter().map(Bytes::len).sum();
         assert_eq!(feed.byte_len(), bytes as u64, "bytes of {n}");
         if feed.len() == writer.len() {
@@ -96,61 +129,107 @@ pub(crate) fn stored(world: &World) {
     }
 }
 
-/// As many blocks were sent as were received: none was sent for nothing.
-pub(crate) fn nothing_twice(world: &World) {
-    let exchanged = world.nodes.iter().map(Node::exchanged);
-    let (sent, received) = exchanged.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
-    assert_eq!(sent, received, "blocks sent, and blocks received");
-}
-
-/// Pairs of which each has what it takes to end without being told: a full reader, and somebody who has all it may lack.
-pub(crate) fn pairs_that_finish(world: &World) -> Vec<(usize, usize)> {
-    let mut pairs = Vec::new();
+/// Nobody confirmed a block that wasn't sent to him, or more often.
+pub(crate) fn acknowledged(world: &World) {
     for (n, node) in world.nodes.iter().enumerate() {
-        if node.role != Role::Full {
-            continue;
-        }
         let diary = lock(&node.diary);
-        let completes = |other: &Node| {
-            let mut blocks = 0..node.feed.len().max(other.feed.len());
-            let has = |block| {
-                node.feed.has(block) || other.feed.has(block) || diary.cleared.contains(&block)
-            };
-            blocks.all(has)
-        };
-        if completes(&world.nodes[0]) {
-            pairs.push((n, 0));
+        for (at, count) in &diary.acknowledged {
+            let sent = diary.sent.get(at).copied().unwrap_or(0);
+            assert!(
+                *count <= sent,
+                "{n} sent block {at:?} {sent} times, and it was confirmed {count} times"
+            );
         }
     }
-    pairs
 }
 
-/// A reader has everything that the other has.
-pub(crate) fn is_complete(world: &World, reader: usize, other: usize) {
-    let (reader, other) = (&world.nodes[reader], &world.nodes[other]);
+/// As many blocks were sent as were received: none was sent for nothing.
+pub(crate) fn nothing_twice(world: &World) {
+    let mut sums: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+    for node in &world.nodes {
+        let (sent, received) = node.exchanged();
+        let sum = sums.entry(node.copy_of).or_default();
+        *sum = (sum.0 + sent, sum.1 + received);
+    }
+    for (feed, (sent, received)) in sums {
+        assert_eq!(
+            sent, received,
+            "blocks sent of feed {feed}, and blocks received"
+        );
+    }
+}
+
+/// Pairs of peers, with the feeds of which each has what it takes to end without being told: a full reader, and the writer, who has
+/// all it may lack.
+pub(crate) fn pairs_that_finish(world: &World) -> Vec<(usize, usize, Vec<usize>)> {
+    let mut pairs: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
+    for node in world.nodes.iter().filter(|node| node.role == Role::Full) {
+        let other = &world.nodes[world.feeds[node.copy_of].writer];
+        let diary = lock(&node.diary);
+        let has =
+            |block| node.feed.has(block) || other.feed.has(block) || diary.cleared.contains(&block);
+        if (0..node.feed.len().max(other.feed.len())).all(has) {
+            let pair = (node.peer.min(other.peer), node.peer.max(other.peer));
+            pairs.entry(pair).or_default().push(node.copy_of);
+        }
+    }
+    let pairs = pairs.into_iter();
+    pairs
+        .map(|((one, other), feeds)| (one, other, feeds))
+        .collect()
+}
+
+/// A reader has everything of a feed that the other has.
+pub(crate) fn is_complete(world: &World, one: usize, other: usize, feed: usize) {
+    let copy = |peer| copy_at(&world.nodes, peer, feed).unwrap();
+    let (mut reader, mut other) = (copy(one), copy(other));
+    if reader.role == Role::Writer {
+        std::mem::swap(&mut reader, &mut other);
+    }
     let diary = lock(&reader.diary);
     for block in (0..other.feed.len()).filter(|block| other.feed.has(*block)) {
         let has = reader.feed.has(block) || diary.cleared.contains(&block);
-        assert!(has, "finished without block {block}");
+        assert!(has, "finished without block {block} of feed {feed}");
     }
 }
 
-/// The honest peers that stay connected.
-fn peers(world: &World, node: usize) -> Vec<usize> {
-    let kept = world.edges.iter().filter(|edge| edge.fate == Fate::Kept);
-    let joined = kept.filter_map(|edge| match edge.other {
-        Other::Peer(other) if edge.one == node => Some(other),
-        Other::Peer(other) if other == node => Some(edge.one),
-        _ => None,
-    });
-    joined.collect()
+/// The honest copies that stay connected with one, and give what they have.
+fn peers(world: &World, n: usize) -> Vec<usize> {
+    let node = &world.nodes[n];
+    let kept = world
+        .edges
+        .iter()
+        .filter(|edge| edge.fate == Fate::Kept && edge.carries(node.copy_of));
+    let joined: Vec<usize> = kept
+        .filter_map(|edge| match edge.other {
+            Other::Peer(other) if edge.one == node.peer => Some(other),
+            Other::Peer(other) if other == node.peer => Some(edge.one),
+            _ => None,
+        })
+        .collect();
+    let nodes = world.nodes.iter().enumerate();
+    nodes
+        .filter(|(_, other)| other.copy_of == node.copy_of && other.uploading)
+        .filter(|(_, other)| joined.contains(&other.peer))
+        .map(|(n, _)| n)
+        .collect()
 }
 
-/// Whether no edge of a peer comes and goes.
-fn peers_are_settled(world: &World, node: usize) -> bool {
+/// Whether a liar may have told it anything.
+fn is_lied_to(world: &World, n: usize) -> bool {
+    let node = &world.nodes[n];
+    let mut edges = world.edges.iter();
+    edges.any(|edge| {
+        edge.other == Other::Liar && edge.one == node.peer && edge.carries(node.copy_of)
+    })
+}
+
+/// Whether no edge of a copy comes and goes.
+fn is_settled(world: &World, n: usize) -> bool {
+    let node = &world.nodes[n];
     let mut mine = world
         .edges
         .iter()
-        .filter(|edge| edge.one == node || edge.other == Other::Peer(node));
+        .filter(|edge| edge.carries(node.copy_of) && edge.peers().any(|peer| peer == node.peer));
     mine.all(|edge| edge.fate != Fate::Stuck)
 }

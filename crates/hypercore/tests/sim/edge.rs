@@ -1,10 +1,10 @@
 //! What joins two peers of a world: connections, one after the other.
 
-use std::{future::IntoFuture, time::Duration};
+use std::{future::IntoFuture, sync::Arc, time::Duration};
 
 use hypercore::{
-    Dialect, DialectChoice, Error, PeerError, ProtocolError, ReplicationError, Result, Role,
-    Security, Session,
+    Connection, ConnectionHandle, Dialect, DialectChoice, Error, FeedOptions, Hold, Hypercore,
+    NoiseKeyPair, PeerError, ProtocolError, ReplicationError, Result, Role, Security, Session,
 };
 use testkit::Rng;
 
@@ -12,8 +12,11 @@ use crate::{
     executor::{Sim, Task},
     faults::Quality,
     liars::{Liar, Lie},
-    net::{self, Cable},
+    net::{self, Cable, Socket},
     node::{Node, dialect},
+    plan::{Plan, Step, What},
+    runtime::Surroundings,
+    shelf::Shelf,
 };
 
 /// Who is at the other end.
@@ -37,6 +40,8 @@ pub(crate) enum Fate {
 pub(crate) struct Edge {
     pub(crate) one: usize,
     pub(crate) other: Other,
+    /// The one feed that it is for; none if it carries all that the two have in common.
+    pub(crate) only: Option<usize>,
     pub(crate) fate: Fate,
     pub(crate) up: Option<Up>,
     /// When it is made again.
@@ -48,19 +53,32 @@ pub(crate) struct Up {
     pub(crate) cable: Cable,
     pub(crate) what: String,
     pub(crate) quality: Quality,
-    /// Each with the peer that it is of.
-    ends: Vec<(usize, Task<Result<Session>>)>,
+    /// Who is at the ends, a liar not counted.
+    pub(crate) ends: Vec<End>,
     results: Vec<Result<Session>>,
     judged: bool,
     /// Who has closed his feed, and by when his end has to be over.
     left_by: Vec<(usize, Duration)>,
     liar: Option<Task<()>>,
+    /// What the ends will do with feeds, by time.
+    steps: Vec<Step>,
     /// Whether it was cut, clogged, or one of its feeds closed.
     pub(crate) disturbed: bool,
+    /// Whether an end was told to hang up.
+    hung_up: bool,
     pub(crate) cut_at: Option<Duration>,
     pub(crate) clog_at: Option<Duration>,
     /// By when it has to be over, at both ends.
     pub(crate) over_by: Option<Duration>,
+}
+
+/// One end of a connection.
+pub(crate) struct End {
+    pub(crate) peer: usize,
+    task: Task<Result<Session>>,
+    /// Of a connection for many feeds.
+    handle: Option<ConnectionHandle>,
+    hold: Option<Hold>,
 }
 
 /// How a connection is made.
@@ -68,8 +86,30 @@ pub(crate) struct Up {
 pub(crate) struct Terms {
     pub(crate) quality: Quality,
     pub(crate) live: [bool; 2],
-    /// Whether an end may refuse to give or to take.
-    pub(crate) one_sided: bool,
+    pub(crate) plan: Plan,
+}
+
+/// What a connection needs of its world.
+pub(crate) struct Scene<'a> {
+    pub(crate) sim: &'a Sim,
+    pub(crate) nodes: &'a [Node],
+    /// Of each peer.
+    pub(crate) shelves: &'a [Shelf],
+    /// The author's copies, by feed.
+    pub(crate) truths: &'a [Hypercore],
+}
+
+impl Scene<'_> {
+    /// The copy of a feed at a peer.
+    fn copy(&self, peer: usize, feed: usize) -> Option<&Node> {
+        copy_at(self.nodes, peer, feed)
+    }
+}
+
+/// The copy of a feed at a peer.
+pub(crate) fn copy_at(nodes: &[Node], peer: usize, feed: usize) -> Option<&Node> {
+    let mut nodes = nodes.iter();
+    nodes.find(|node| node.peer == peer && node.copy_of == feed)
 }
 
 /// How long somebody who has said all may wait for the other one to hang up.
@@ -78,62 +118,113 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// After one end is over, the other one has so long to notice: the longest silence that is borne.
 const NOTICE: Duration = Duration::from_secs(45);
 
+/// What both ends agree on.
+struct Manner {
+    spoken: Dialect,
+    auto: bool,
+    security: Security,
+    live: [bool; 2],
+    roles: [Role; 2],
+}
+
+impl Manner {
+    fn dialect(&self, n: usize) -> DialectChoice {
+        match self.roles[n] {
+            Role::Initiator if self.auto => DialectChoice::Auto,
+            _ => DialectChoice::Fixed(self.spoken),
+        }
+    }
+}
+
 impl Edge {
-    pub(crate) fn connect(&mut self, sim: &Sim, rng: &mut Rng, nodes: &[Node], terms: Terms) {
+    pub(crate) fn new(one: usize, other: Other, only: Option<usize>) -> Self {
+        Edge {
+            one,
+            other,
+            only,
+            fate: Fate::Kept,
+            up: None,
+            next: Duration::ZERO,
+        }
+    }
+
+    /// The peers that it joins, without a liar.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = usize> {
+        let other = match self.other {
+            Other::Peer(other) => Some(other),
+            Other::Liar => None,
+        };
+        [Some(self.one), other].into_iter().flatten()
+    }
+
+    /// Whether a feed can be exchanged over it.
+    pub(crate) fn carries(&self, feed: usize) -> bool {
+        self.only.is_none_or(|only| only == feed)
+    }
+
+    /// Which of its two ends have each feed; a liar has all.
+    pub(crate) fn shares(&self, nodes: &[Node], feeds: usize) -> Vec<[bool; 2]> {
+        let has = |peer, feed| copy_at(nodes, peer, feed).is_some();
+        let shares = (0..feeds).map(|feed| match self.other {
+            Other::Peer(other) => [has(self.one, feed), has(other, feed)],
+            Other::Liar => [has(self.one, feed), true],
+        });
+        shares.collect()
+    }
+
+    pub(crate) fn connect(&mut self, scene: &Scene<'_>, rng: &mut Rng, terms: Terms) {
         let Terms {
             quality,
             live,
-            one_sided,
+            plan,
         } = terms;
+        let sim = scene.sim;
         let (left, right, cable) = net::connect(sim, rng, &quality);
-        let spoken = dialect(rng);
-        let auto = rng.one_in(4);
         let mut roles = [Role::Initiator, Role::Responder];
         if rng.one_in(2) {
             roles.reverse();
         }
-        let security = match rng.below(8) {
-            0 if self.other != Other::Liar => Security::Authenticated,
-            1 if self.other != Other::Liar => Security::Plain,
-            _ => Security::Encrypted,
+        let manner = Manner {
+            spoken: dialect(rng),
+            auto: rng.one_in(4),
+            security: match rng.below(8) {
+                0 if self.other != Other::Liar => Security::Authenticated,
+                1 if self.other != Other::Liar => Security::Plain,
+                _ => Security::Encrypted,
+            },
+            live,
+            roles,
         };
-        let choice = |role| match role {
-            Role::Initiator if auto => DialectChoice::Auto,
-            _ => DialectChoice::Fixed(spoken),
-        };
-        let mut ends = Vec::new();
-        let mut end = |node: usize, socket, n: usize| {
-            let replicate = nodes[node].feed.replicate(roles[n], socket);
-            let mut replicate = replicate
-                .live(live[n])
-                .dialect(choice(roles[n]))
-                .security(security)
-                .ack(rng.one_in(4));
-            if one_sided && rng.one_in(8) {
-                replicate = replicate.upload(false);
-            }
-            if one_sided && rng.one_in(8) {
-                replicate = replicate.download(false);
-            }
-            let task = sim.spawn(format!("a connection of {node}"), replicate.into_future());
-            ends.push((node, task));
-        };
-        end(self.one, left, 0);
         let mut what = format!(
-            "{} to {:?}, live: {live:?}, {quality:?}",
-            self.one, self.other
+            "{} to {:?}, feed {:?}, live: {live:?}, {quality:?}",
+            self.one, self.other, self.only
         );
-        let liar = match self.other {
-            Other::Peer(other) => {
-                end(other, right, 1);
-                None
-            }
+        let mut ends = Vec::new();
+        let (mut liar, mut sockets) = (None, vec![left]);
+        match self.other {
+            Other::Peer(_) => sockets.push(right),
             Other::Liar => {
                 let lie = Lie::any(rng);
                 what = format!("{what}, {lie:?}");
-                Some(lying(sim, rng, lie, nodes, roles[1], spoken, right))
+                let here = scene.nodes.iter().filter(|node| node.peer == self.one);
+                let here: Vec<usize> = here.map(|node| node.copy_of).collect();
+                let any = here[rng.below(here.len() as u64) as usize];
+                let truth = &scene.truths[self.only.unwrap_or(any)];
+                let liar_of = Liar::new(sim, rng, lie, truth, roles[1], manner.spoken);
+                liar = Some(sim.spawn(format!("a liar: {lie:?}"), liar_of.run(right)));
             }
-        };
+        }
+        for ((n, peer), socket) in self.peers().enumerate().zip(sockets) {
+            ends.push(match self.only {
+                Some(feed) => scene.one(rng, &manner, (n, peer), feed, &plan, socket),
+                None => scene.many(rng, &manner, (n, peer), &plan, socket),
+            });
+        }
+        let mut steps = plan.steps;
+        steps.retain(|step| {
+            self.only.is_none() && step.at > Duration::ZERO && step.end < ends.len()
+        });
+        steps.iter_mut().for_each(|step| step.at += sim.now());
         self.up = Some(Up {
             cable,
             what,
@@ -143,7 +234,9 @@ impl Edge {
             judged: false,
             left_by: Vec::new(),
             liar,
+            steps,
             disturbed: false,
+            hung_up: false,
             cut_at: None,
             clog_at: None,
             over_by: None,
@@ -151,17 +244,111 @@ impl Edge {
     }
 }
 
-fn lying(
-    sim: &Sim,
-    rng: &mut Rng,
-    lie: Lie,
-    nodes: &[Node],
-    role: Role,
-    dialect: Dialect,
-    socket: net::Socket,
-) -> Task<()> {
-    let liar = Liar::new(sim, rng, lie, &nodes[0].feed, role, dialect);
-    sim.spawn(format!("a liar: {lie:?}"), liar.run(socket))
+impl Scene<'_> {
+    /// An end that is for one feed.
+    fn one(
+        &self,
+        rng: &mut Rng,
+        manner: &Manner,
+        (n, peer): (usize, usize),
+        feed: usize,
+        plan: &Plan,
+        socket: Socket,
+    ) -> End {
+        let node = self.copy(peer, feed).unwrap();
+        let options = plan.steps.iter().find_map(|step| match step.what {
+            What::Add(_, options) if step.end == n => Some(options),
+            _ => None,
+        });
+        let options = options.unwrap_or_default();
+        let pair = NoiseKeyPair::from_seed(rng.array());
+        let mut replicate = node
+            .feed
+            .replicate(manner.roles[n], socket)
+            .live(manner.live[n])
+            .dialect(manner.dialect(n))
+            .security(manner.security)
+            .key_pair(pair)
+            .ack(options.ack)
+            .upload(options.upload)
+            .download(options.download);
+        if let Some(most) = options.max_requests {
+            replicate = replicate.max_requests(most);
+        }
+        let name = format!("a connection of {peer}");
+        End {
+            peer,
+            task: self.sim.spawn(name, replicate.into_future()),
+            handle: None,
+            hold: None,
+        }
+    }
+
+    /// An end that is for any number of feeds.
+    fn many(
+        &self,
+        rng: &mut Rng,
+        manner: &Manner,
+        (n, peer): (usize, usize),
+        plan: &Plan,
+        socket: Socket,
+    ) -> End {
+        let pair = NoiseKeyPair::from_seed(rng.array());
+        let surroundings = Surroundings::new(self.sim, Rng::new(rng.next_u64()));
+        let mut connection = Connection::new(manner.roles[n])
+            .live(manner.live[n])
+            .dialect(manner.dialect(n))
+            .security(manner.security)
+            .key_pair(pair)
+            .runtime(Arc::new(surroundings));
+        if plan.on_demand[n] {
+            let shelf = &self.shelves[peer];
+            connection = connection.on_discovery_key(shelf.on_demand(self.sim, rng));
+        }
+        let mut hold = None;
+        let handle = connection.handle();
+        let now = plan.steps.iter().filter(|step| step.at.is_zero());
+        for step in now.filter(|step| step.end == n) {
+            obey(step.what, &handle, &mut hold, |feed| self.copy(peer, feed));
+        }
+        let name = format!("a connection of {peer}");
+        End {
+            peer,
+            task: self.sim.spawn(name, connection.run(socket)),
+            handle: Some(handle),
+            hold,
+        }
+    }
+}
+
+/// Takes a step at one end.
+fn obey<'a>(
+    what: What,
+    handle: &ConnectionHandle,
+    hold: &mut Option<Hold>,
+    copy: impl Fn(usize) -> Option<&'a Node>,
+) {
+    // A connection that isn't live may have ended by now.
+    let fine = |done: Result<()>| matches!(done, Ok(()) | Err(Error::Closed));
+    let done = match what {
+        What::Add(feed, options) => {
+            copy(feed).map_or(Ok(()), |node| handle.add_with(&node.feed, options))
+        }
+        What::Remove(feed) => copy(feed).map_or(Ok(()), |node| handle.remove(&node.feed)),
+        What::Hold => {
+            *hold = Some(handle.hold());
+            Ok(())
+        }
+        What::LetGo => {
+            *hold = None;
+            Ok(())
+        }
+        What::HangUp => {
+            handle.hang_up();
+            Ok(())
+        }
+    };
+    assert!(fine(done.clone()), "{what:?}: {done:?}");
 }
 
 impl Up {
@@ -175,7 +362,45 @@ impl Up {
     pub(crate) fn abandon(&mut self, rng: &mut Rng) {
         self.disturbed = true;
         let nth = rng.below(self.ends.len() as u64) as usize;
-        self.ends[nth].1.cancel();
+        self.ends[nth].task.cancel();
+    }
+
+    /// Ends it at one end, if that is for any number of feeds.
+    pub(crate) fn hang_up(&mut self, rng: &mut Rng) {
+        let nth = rng.below(self.ends.len() as u64) as usize;
+        if let Some(handle) = &self.ends[nth].handle {
+            self.hung_up = true;
+            handle.hang_up();
+        }
+    }
+
+    /// Takes the steps that are due. Says whether there were any.
+    pub(crate) fn go_on(&mut self, nodes: &[Node], now: Duration) -> bool {
+        let due = self.steps.iter().take_while(|step| step.at <= now).count();
+        for step in self.steps.drain(..due) {
+            self.hung_up |= matches!(step.what, What::HangUp);
+            let end = &mut self.ends[step.end];
+            if let Some(handle) = &end.handle {
+                obey(step.what, handle, &mut end.hold, |feed| {
+                    copy_at(nodes, end.peer, feed)
+                });
+            }
+        }
+        due > 0
+    }
+
+    /// When the next step is due.
+    pub(crate) fn next_step(&self) -> Option<Duration> {
+        self.steps.first().map(|step| step.at)
+    }
+
+    /// A peer adds a feed, at a time.
+    pub(crate) fn add_later(&mut self, peer: usize, feed: usize, at: Duration) {
+        for end in (0..self.ends.len()).filter(|end| self.ends[*end].peer == peer) {
+            let what = What::Add(feed, FeedOptions::default());
+            self.steps.push(Step { at, end, what });
+        }
+        self.steps.sort_by_key(|step| step.at);
     }
 
     pub(crate) fn clog(&mut self, yes: bool) {
@@ -189,15 +414,15 @@ impl Up {
     /// If one end hangs, or ends as it must not.
     pub(crate) fn is_over(&mut self, now: Duration) -> bool {
         for (node, by) in self.left_by.extract_if(.., |(_, by)| *by < now) {
-            let mut ends = self.ends.iter().filter(|(of, _)| *of == node);
-            let left = ends.all(|(_, end)| end.is_done());
+            let mut ends = self.ends.iter().filter(|end| end.peer == node);
+            let left = ends.all(|end| end.task.is_done());
             assert!(
                 left,
                 "goes on after the feed was closed, by {by:?}: {}",
                 self.what
             );
         }
-        let over = self.ends.iter().filter(|(_, end)| end.is_done()).count();
+        let over = self.ends.iter().filter(|end| end.task.is_done()).count();
         if over > 0 && self.over_by.is_none() {
             self.over_by = Some(now + NOTICE);
         }
@@ -207,19 +432,22 @@ impl Up {
             return false;
         }
         if !std::mem::replace(&mut self.judged, true) {
-            self.results = self.ends.iter().filter_map(|(_, end)| end.take()).collect();
+            self.results = self.ends.iter().filter_map(|end| end.task.take()).collect();
             self.judge(now);
         }
         self.liar.as_ref().is_none_or(Task::is_done)
     }
 
-    /// A peer has closed its feed: its end is over, whatever the other one does. Only one that has said all may wait for the
-    /// other to hang up.
-    pub(crate) fn must_be_left_by(&mut self, node: usize, now: Duration) {
-        for (_, end) in self.ends.iter().filter(|(of, _)| *of == node) {
+    /// A peer has closed a feed. If the connection is for that one, its end is over, whatever the other one does; only one that
+    /// has said all may wait for the other to hang up. If it is for many, it goes on.
+    pub(crate) fn must_be_left_by(&mut self, peer: usize, now: Duration) {
+        for end in self.ends.iter().filter(|end| end.peer == peer) {
+            if end.handle.is_some() {
+                continue;
+            }
             self.disturbed = true;
-            if !end.is_done() {
-                self.left_by.push((node, now + FAREWELL));
+            if !end.task.is_done() {
+                self.left_by.push((peer, now + FAREWELL));
             }
         }
     }
@@ -233,14 +461,24 @@ impl Up {
         let honest = self.liar.is_none();
         for result in &self.results {
             let fine = match result {
-                Ok(_) | Err(Error::Closed) => true,
+                Ok(_) => true,
+                // The feed that it was for.
+                Err(Error::Closed) => self.is_for_one(),
                 Err(Error::Peer(_)) if !honest || !self.quality.is_true() => true,
                 Err(Error::Connection(_)) => self.was_disturbed() || !honest || self.failed(),
+                // During the handshake that is no way to part.
+                Err(Error::Peer(PeerError::Protocol(ProtocolError::HungUp))) if self.hung_up => {
+                    true
+                }
                 Err(Error::Peer(error)) => self.was_disturbed() && is_loss(error),
                 Err(_) => false,
             };
             assert!(fine, "{:?} at {now:?}: {}", self.results, self.what);
         }
+    }
+
+    fn is_for_one(&self) -> bool {
+        self.ends.iter().all(|end| end.handle.is_none())
     }
 
     fn was_disturbed(&self) -> bool {

@@ -1,5 +1,5 @@
-//! Whole feeds in simulated worlds: two to eight peers, honest or not, over connections that delay, split, clog, flip and
-//! break. Everything follows from a seed: `SEED=7` plays that one world, `SIM_SEEDS=10000` plays so many.
+//! Whole feeds in simulated worlds: two to eight peers, honest or not, with one feed or many, over connections that delay, split,
+//! clog, flip and break. Everything follows from a seed: `SEED=7` plays that one world, `SIM_SEEDS=10000` plays so many.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,6 +8,7 @@
     reason = "a test that fails panics"
 )]
 
+mod calm;
 mod check;
 mod edge;
 mod executor;
@@ -17,7 +18,10 @@ mod liars;
 mod memory;
 mod net;
 mod node;
+mod plan;
 mod runtime;
+mod shelf;
+mod tend;
 mod wishes;
 mod world;
 

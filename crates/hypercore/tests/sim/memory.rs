@@ -10,8 +10,8 @@ use crate::edge::Edge;
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
-/// What a peer may take for itself, with what a world of tests needs for it.
-const PER_PEER: usize = 256 * 1024;
+/// What a copy of a feed may take for itself, with what a world of tests needs for it.
+const PER_COPY: usize = 256 * 1024;
 
 /// What a connection may take at both ends, whoever is at the other one.
 const PER_CONNECTION: usize = 1024 * 1024;
@@ -22,7 +22,7 @@ pub(crate) struct Watch {
     start: usize,
     /// For what is stored.
     stored: usize,
-    peers: usize,
+    copies: usize,
     peak: usize,
     least_left: usize,
     most_for_each: usize,
@@ -33,18 +33,22 @@ impl Watch {
         Watch {
             start: ALLOCATOR.allocated(),
             stored: 0,
-            peers: 0,
+            copies: 0,
             peak: 0,
             least_left: usize::MAX,
             most_for_each: 0,
         }
     }
 
-    /// Blocks are appended that so many peers will store: the bytes, and 40 of each of the two nodes of a block.
-    pub(crate) fn store(&mut self, blocks: &[Bytes], peers: usize) {
+    /// Blocks are appended of which there will be so many copies: the bytes, and 40 of each of the two nodes of a block.
+    pub(crate) fn store(&mut self, blocks: &[Bytes], copies: usize) {
         let bytes: usize = blocks.iter().map(|block| block.len() + 512).sum();
-        self.stored += 2 * bytes * (peers + 1);
-        self.peers = peers;
+        self.stored += 2 * bytes * (copies + 1);
+    }
+
+    /// There are so many more copies of feeds.
+    pub(crate) fn add_copies(&mut self, copies: usize) {
+        self.copies += copies;
     }
 
     /// # Panics
@@ -52,10 +56,10 @@ impl Watch {
     pub(crate) fn look(&mut self, edges: &[Edge]) {
         let taken = ALLOCATOR.allocated().saturating_sub(self.start);
         self.peak = self.peak.max(taken);
-        let most = self.stored + self.peers * PER_PEER + edges.len() * PER_CONNECTION;
+        let most = self.stored + self.copies * PER_COPY + edges.len() * PER_CONNECTION;
         self.most_for_each = self
             .most_for_each
-            .max(taken.saturating_sub(self.stored) / (self.peers + edges.len()));
+            .max(taken.saturating_sub(self.stored) / (self.copies + edges.len()));
         self.least_left = self.least_left.min(most.saturating_sub(taken));
         assert!(taken <= most, "{taken} bytes in memory, {most} are allowed");
     }

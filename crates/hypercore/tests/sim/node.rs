@@ -1,16 +1,17 @@
-//! An honest peer of a world: a feed over memory that may be closed and opened again, and a diary of what happened to it.
+//! A copy of a feed at an honest peer: over memory, may be closed and opened again, and keeps a diary of what happened to it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     ops::Range,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_lite::{StreamExt, future};
 use hypercore::{
-    Dialect, Event, Events, Hypercore, KeyPair, MemoryFiles, PublicKey, SecretKey, Storage,
+    Dialect, Event, Events, Hypercore, KeyPair, MemoryFiles, PeerId, PublicKey, SecretKey, Storage,
 };
 use testkit::Rng;
 
@@ -31,8 +32,18 @@ pub(crate) enum Role {
 }
 
 pub(crate) struct Node {
+    /// Whose it is.
+    pub(crate) peer: usize,
+    /// Of which feed of the world.
+    pub(crate) copy_of: usize,
     pub(crate) role: Role,
     pub(crate) feed: Hypercore,
+    /// How often the feed was opened here.
+    pub(crate) life: u64,
+    /// Whether it fetches.
+    pub(crate) downloading: bool,
+    /// Whether it answers requests.
+    pub(crate) uploading: bool,
     pub(crate) diary: Arc<Mutex<Diary>>,
     /// Blocks that earlier lives of the feed have sent and received.
     pub(crate) before: (u64, u64),
@@ -50,6 +61,12 @@ pub(crate) struct Diary {
     pub(crate) cleared: BTreeSet<u64>,
     /// Of a feed that is appended to.
     length: u64,
+    /// The Noise keys of all peers there ever were.
+    pub(crate) keys: BTreeMap<PeerId, Option<[u8; 32]>>,
+    /// The blocks that were sent to each peer, as often as they were.
+    pub(crate) sent: BTreeMap<(PeerId, u64), u64>,
+    /// The blocks that each peer confirmed, likewise.
+    pub(crate) acknowledged: BTreeMap<(PeerId, u64), u64>,
     /// What must not happen.
     pub(crate) wrong: Vec<String>,
 }
@@ -65,26 +82,76 @@ struct Options {
 
 impl Node {
     pub(crate) fn new(sim: &Sim, rng: &mut Rng, role: Role, keys: &KeyPair) -> Self {
-        let options = Options {
-            key: keys.public(),
-            secret_key: (role == Role::Writer).then(|| keys.secret().clone()),
-            dialect: dialect(rng),
-            max_requests: [1, 3, 16, 128][rng.below(4) as usize],
-            request_timeout: Duration::from_secs([5, 20][rng.below(2) as usize]),
-        };
+        let secret = (role == Role::Writer).then(|| keys.secret().clone());
+        let options = Options::any(rng, keys.public(), secret);
         let memory = MemoryFiles::default();
         let feed = open(sim, rng, role, &options, &memory);
+        Node::of(sim, role, feed, options, memory)
+    }
+
+    /// The author's copy of a static feed, whole.
+    pub(crate) fn finalized(sim: &Sim, rng: &mut Rng, blocks: &[Bytes]) -> Self {
+        let memory = MemoryFiles::default();
+        let surroundings = Surroundings::new(sim, Rng::new(rng.next_u64()));
+        let feed = Hypercore::builder(Storage::custom(memory.clone()))
+            .static_feed(true)
+            .runtime(Arc::new(surroundings));
+        let feed = at_once(feed.open()).unwrap();
+        at_once(feed.append_batch(blocks.iter().cloned())).unwrap();
+        let key = at_once(feed.finalize()).unwrap();
+        let options = Options::any(rng, key, None);
+        let node = Node::of(sim, Role::Writer, feed, options, memory);
+        let mut diary = lock(&node.diary);
+        diary.present = (0..blocks.len() as u64).collect();
+        diary.length = blocks.len() as u64;
+        drop(diary);
+        node
+    }
+
+    /// A copy that knows only the key.
+    pub(crate) fn copy(sim: &Sim, rng: &mut Rng, role: Role, key: PublicKey) -> Self {
+        let options = Options::any(rng, key, None);
+        let memory = MemoryFiles::default();
+        let feed = open(sim, rng, role, &options, &memory);
+        Node::of(sim, role, feed, options, memory)
+    }
+
+    fn of(sim: &Sim, role: Role, feed: Hypercore, options: Options, memory: MemoryFiles) -> Self {
         let diary = Arc::default();
         let listener = listen(sim, &feed, &diary);
         Node {
+            peer: 0,
+            copy_of: 0,
             role,
             feed,
+            life: 0,
+            downloading: role != Role::Writer,
+            uploading: true,
             diary,
             before: (0, 0),
             options,
             memory,
             listener,
         }
+    }
+
+    /// The same copy, of the feed of a number, at a peer.
+    pub(crate) fn at(self, peer: usize, copy_of: usize) -> Self {
+        Node {
+            peer,
+            copy_of,
+            ..self
+        }
+    }
+
+    pub(crate) fn set_downloading(&mut self, yes: bool) {
+        self.downloading = yes;
+        self.feed.set_downloading(yes);
+    }
+
+    pub(crate) fn set_uploading(&mut self, yes: bool) {
+        self.uploading = yes;
+        self.feed.set_uploading(yes);
     }
 
     /// Clears blocks: those that aren't here yet won't be fetched either.
@@ -111,6 +178,9 @@ impl Node {
         self.before.1 += totals.downloaded_blocks;
         let length = self.feed.len();
         self.feed = open(sim, rng, self.role, &self.options, &self.memory);
+        self.life += 1;
+        self.downloading = self.role != Role::Writer;
+        self.uploading = true;
         let present = (0..self.feed.len()).filter(|block| self.feed.has(*block));
         let present: BTreeSet<u64> = present.collect();
         assert_eq!(
@@ -133,6 +203,18 @@ impl Node {
             self.before.0 + totals.uploaded_blocks,
             self.before.1 + totals.downloaded_blocks,
         )
+    }
+}
+
+impl Options {
+    fn any(rng: &mut Rng, key: PublicKey, secret_key: Option<SecretKey>) -> Self {
+        Options {
+            key,
+            secret_key,
+            dialect: dialect(rng),
+            max_requests: [1, 3, 16, 128][rng.below(4) as usize],
+            request_timeout: Duration::from_secs([5, 20][rng.below(2) as usize]),
+        }
     }
 }
 
@@ -194,6 +276,18 @@ async fn write_down(mut events: Events, writes: bool, diary: Arc<Mutex<Diary>>) 
                     diary.present.remove(&block);
                     diary.cleared.insert(block);
                 }
+            }
+            Event::PeerAdd {
+                peer,
+                remote_public_key,
+            } => {
+                diary.keys.insert(peer, remote_public_key);
+            }
+            Event::Upload { block, peer, .. } => {
+                *diary.sent.entry((peer, block)).or_default() += 1;
+            }
+            Event::Ack { block, peer } => {
+                *diary.acknowledged.entry((peer, block)).or_default() += 1;
             }
             Event::Lagged { missed } => diary.wrong.push(format!("{missed} events were lost")),
             _ => {}

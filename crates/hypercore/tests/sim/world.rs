@@ -1,11 +1,13 @@
-//! A world: peers, what joins them, and what happens to them, all from one seed.
+//! A world: peers, the feeds that they have copies of, what joins them, and what happens to them, all from one seed.
 //!
 //! ```text
-//! storm      the writer appends, readers wish, lose blocks and start anew, connections break in every way
+//! storm      writers append, readers wish, lose blocks and start anew, connections break in every way
 //! calm       some connections stay and are whole; now everything that is offered must arrive
 //! farewell   connections that are not live end by themselves
 //! end        all feeds are closed, and nothing goes on
 //! ```
+//!
+//! Half of the worlds have one feed and two to eight peers, the others up to ten feeds and two to four peers.
 
 use std::time::Duration;
 
@@ -14,85 +16,98 @@ use hypercore::KeyPair;
 use testkit::Rng;
 
 use crate::{
-    check,
-    edge::{Edge, Fate, Other, Terms},
-    executor::{Sim, lock},
-    faults::{Quality, millis},
+    edge::{Edge, Other, Up},
+    executor::Sim,
+    faults::millis,
     memory::Watch,
     node::{Node, Role, at_once},
+    shelf::Shelf,
     wishes::{Patience, Wish, Wished},
 };
 
 pub(crate) struct World {
     pub(crate) sim: Sim,
     pub(crate) rng: Rng,
-    /// What the writer has appended.
-    pub(crate) blocks: Vec<Bytes>,
-    /// The honest peers; the first is the writer.
+    pub(crate) feeds: Vec<Feed>,
+    /// The copies of feeds at honest peers.
     pub(crate) nodes: Vec<Node>,
+    /// What each honest peer shares.
+    pub(crate) shelves: Vec<Shelf>,
     pub(crate) edges: Vec<Edge>,
     pub(crate) wishes: Vec<Wished>,
     /// Whether nothing bad happens: no liars, no faults, nobody changes his mind.
     pub(crate) peaceful: bool,
     pub(crate) watch: Watch,
-    calm: bool,
+    pub(crate) calm: bool,
     /// Whether to tell what happens: if only one seed is played.
-    aloud: bool,
+    pub(crate) aloud: bool,
+}
+
+/// A feed as its writer made it.
+pub(crate) struct Feed {
+    /// Which of the nodes is the writer's.
+    pub(crate) writer: usize,
+    /// What was appended.
+    pub(crate) blocks: Vec<Bytes>,
+    /// Whether it can grow.
+    pub(crate) is_live: bool,
 }
 
 /// How a world was, whose promises were kept.
 #[derive(Debug)]
 #[allow(dead_code, reason = "shown to whoever plays a single world")]
 pub(crate) struct Played {
-    peers: usize,
-    blocks: usize,
-    time: Duration,
+    pub(crate) feeds: usize,
+    pub(crate) copies: usize,
+    pub(crate) blocks: usize,
+    pub(crate) time: Duration,
     /// Two runs share it only if they did the same.
     pub(crate) trace: u64,
-    most_memory: usize,
-    least_left: usize,
-    most_for_each: usize,
+    pub(crate) most_memory: usize,
+    pub(crate) least_left: usize,
+    pub(crate) most_for_each: usize,
 }
-
-/// By when everything that is offered must have arrived, once the storm is over.
-const CALM: Duration = Duration::from_secs(600);
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let watch = Watch::start();
         let mut rng = Rng::new(seed);
         let sim = Sim::new(rng.next_u64());
-        let keys = KeyPair::from_seed(rng.array());
         let peaceful = rng.one_in(4);
-        let count = 2 + rng.below(7) as usize;
+        let (feeds, count) = match rng.one_in(2) {
+            true => (1, 2 + rng.below(7) as usize),
+            false => (2 + rng.below(9) as usize, 2 + rng.below(3) as usize),
+        };
         let liars = match peaceful {
             true => 0,
             false => rng.below(count as u64 / 2 + 1) as usize,
         };
-        let honest = (count - liars).max(2);
-        let nodes = (0..honest).map(|n| {
-            let role = match n {
-                0 => Role::Writer,
-                _ if rng.one_in(3) => Role::Sparse,
-                _ => Role::Full,
-            };
-            Node::new(&sim, &mut rng, role, &keys)
-        });
-        let nodes: Vec<Node> = nodes.collect();
+        let peers = (count - liars).max(2);
         let mut world = World {
-            edges: join(&mut rng, honest, liars),
+            edges: join(&mut rng, peers, liars, feeds),
             sim,
             rng,
-            blocks: Vec::new(),
-            nodes,
+            feeds: Vec::new(),
+            nodes: Vec::new(),
+            shelves: (0..peers).map(|_| Shelf::default()).collect(),
             wishes: Vec::new(),
             peaceful,
             watch,
             calm: false,
             aloud: std::env::var("SEED").is_ok(),
         };
-        let first = [0, 1, 2, 5, 33, 150][world.rng.below(6) as usize];
-        world.append(first);
+        for feed in 0..feeds {
+            world.settle_feed(feed, peers, feeds > 1);
+        }
+        let nodes = &world.nodes;
+        // A liar needs something to lie about, and a connection for one feed needs that feed at both ends.
+        world.edges.retain(|edge| {
+            edge.other != Other::Liar || nodes.iter().any(|node| node.peer == edge.one)
+        });
+        for edge in &mut world.edges {
+            let shares = edge.shares(nodes, feeds);
+            edge.only = edge.only.filter(|feed| shares[*feed] == [true; 2]);
+        }
         world
     }
 
@@ -104,6 +119,59 @@ impl World {
             self.farewell();
         }
         self.end()
+    }
+
+    /// Gives a feed its writer, and its readers.
+    fn settle_feed(&mut self, feed: usize, peers: usize, one_of_many: bool) {
+        let rng = &mut self.rng;
+        let first = match one_of_many {
+            false => [0, 1, 2, 5, 33, 150][rng.below(6) as usize],
+            true => [0, 1, 2, 5, 33][rng.below(5) as usize],
+        };
+        let home = match one_of_many {
+            false => 0,
+            true => rng.below(peers as u64) as usize,
+        };
+        let is_live = !rng.one_in(8);
+        let (writer, blocks) = match is_live {
+            true => {
+                let keys = KeyPair::from_seed(rng.array());
+                let writer = Node::new(&self.sim, rng, Role::Writer, &keys);
+                (writer, Vec::new())
+            }
+            false => {
+                let blocks = any_blocks(rng, first.max(1));
+                let writer = Node::finalized(&self.sim, rng, &blocks);
+                (writer, blocks)
+            }
+        };
+        let key = writer.feed.key();
+        let number = self.nodes.len();
+        self.nodes.push(writer.at(home, feed));
+        for peer in (0..peers).filter(|peer| *peer != home) {
+            if one_of_many && rng.one_in(3) {
+                continue;
+            }
+            let role = if rng.one_in(3) {
+                Role::Sparse
+            } else {
+                Role::Full
+            };
+            let copy = Node::copy(&self.sim, rng, role, key);
+            self.nodes.push(copy.at(peer, feed));
+        }
+        for node in self.nodes.iter().skip(number) {
+            self.shelves[node.peer].put(&node.feed);
+        }
+        let copies = self.nodes.len() - number;
+        self.watch.store(&blocks, copies);
+        self.watch.add_copies(copies);
+        self.feeds.push(Feed {
+            writer: number,
+            blocks,
+            is_live,
+        });
+        self.append(feed, first);
     }
 
     fn storm(&mut self) {
@@ -118,18 +186,20 @@ impl World {
 
     /// Something happens.
     fn happen(&mut self) {
-        match self.rng.below(17) {
+        match self.rng.below(20) {
             0..4 => {
                 let count = [1, 1, 2, 7, 40][self.rng.below(5) as usize];
-                self.append(count);
+                let feed = self.rng.below(self.feeds.len() as u64) as usize;
+                self.append(feed, count);
             }
             4..8 => self.wish(),
             _ if self.peaceful => {}
             8 | 9 => {
-                let node = self.rng.below(self.nodes.len() as u64) as usize;
+                let node = self.any_node();
                 // A writer that loses much leaves little to look at.
-                if node > 0 || self.rng.one_in(4) {
-                    let start = self.rng.below(self.blocks.len() as u64 + 1);
+                if self.nodes[node].role != Role::Writer || self.rng.one_in(4) {
+                    let blocks = &self.feeds[self.nodes[node].copy_of].blocks;
+                    let start = self.rng.below(blocks.len() as u64 + 1);
                     let end = start + self.rng.below(10);
                     self.tell(|| format!("{node} clears {start}..{end}"));
                     self.nodes[node].clear(start..end);
@@ -145,32 +215,36 @@ impl World {
             12 | 13 => self.disturb(|up, _| up.cut()),
             14 => self.disturb(|up, rng| up.abandon(rng)),
             15 => self.disturb(|up, _| up.clog(true)),
+            16 => self.disturb(|up, rng| up.hang_up(rng)),
+            17 | 18 => self.switch(),
             _ => self.disturb(|up, _| up.clog(false)),
         }
     }
 
-    fn append(&mut self, count: u64) {
-        let rng = &mut self.rng;
-        let blocks = (0..count).map(|_| {
-            let len = match rng.below(12) {
-                0 | 1 => 0,
-                2 => rng.below(20_000),
-                _ => rng.below(200),
-            };
-            Bytes::from(rng.bytes(len as usize))
-        });
-        let blocks: Vec<Bytes> = blocks.collect();
-        self.watch.store(&blocks, self.nodes.len());
-        let numbers = at_once(self.nodes[0].feed.append_batch(blocks.clone())).unwrap();
-        assert_eq!(numbers.start, self.blocks.len() as u64);
-        self.blocks.extend(blocks);
-        self.tell(|| format!("appended {numbers:?}"));
+    fn append(&mut self, feed: usize, count: u64) {
+        let node = self.feeds[feed].writer;
+        if !self.feeds[feed].is_live {
+            return;
+        }
+        let blocks = any_blocks(&mut self.rng, count);
+        let copies = self
+            .nodes
+            .iter()
+            .filter(|node| node.copy_of == feed)
+            .count();
+        self.watch.store(&blocks, copies);
+        let numbers = at_once(self.nodes[node].feed.append_batch(blocks.clone())).unwrap();
+        assert_eq!(numbers.start, self.feeds[feed].blocks.len() as u64);
+        self.feeds[feed].blocks.extend(blocks);
+        self.tell(|| format!("appended {numbers:?} to feed {feed}"));
     }
 
     fn wish(&mut self) {
-        let readers = self.nodes.len() as u64 - 1;
-        let node = 1 + self.rng.below(readers) as usize;
-        let wish = Wish::any(&mut self.rng, &self.blocks);
+        let node = self.any_node();
+        if self.nodes[node].role == Role::Writer {
+            return;
+        }
+        let wish = Wish::any(&mut self.rng, &self.feeds[self.nodes[node].copy_of].blocks);
         let patience = match self.rng.below(4) {
             0 if !self.peaceful => Patience::Until(self.sim.now() + millis(self.rng.below(20_000))),
             1 if !self.peaceful => Patience::WhileAvailable,
@@ -181,306 +255,112 @@ impl World {
         self.wishes.push(wished);
     }
 
-    /// A peer closes its feed and opens it again.
+    /// Somebody stops giving or taking, or starts again.
+    fn switch(&mut self) {
+        let nth = self.any_node();
+        let (yes, up) = (self.rng.one_in(2), self.rng.one_in(2));
+        self.tell(|| match up {
+            true => format!("{nth} gives: {yes}"),
+            false => format!("{nth} takes: {yes}"),
+        });
+        let node = &mut self.nodes[nth];
+        match up {
+            true => node.set_uploading(yes),
+            false => node.set_downloading(yes),
+        }
+    }
+
+    /// A peer closes a feed and opens it again.
     fn restart(&mut self) {
-        let node = self.rng.below(self.nodes.len() as u64) as usize;
-        self.tell(|| format!("{node} restarts"));
-        self.nodes[node].close();
+        let nth = self.any_node();
+        self.tell(|| format!("{nth} restarts"));
+        let node = &self.nodes[nth];
+        let (peer, feed) = (node.peer, node.copy_of);
+        node.close();
         self.sim.run_ready();
+        let now = self.sim.now();
         for edge in &mut self.edges {
-            if let Some(up) = &mut edge.up {
-                up.must_be_left_by(node, self.sim.now());
-                // Liars read from the writer.
-                up.disturbed |= edge.other == Other::Liar;
+            // Liars read from the writer.
+            let lies = edge.other == Other::Liar;
+            if edge.carries(feed)
+                && let Some(up) = &mut edge.up
+            {
+                up.must_be_left_by(peer, now);
+                up.disturbed |= lies;
+                if self.rng.one_in(2) {
+                    let later = now + millis(self.rng.below(3_000));
+                    up.add_later(peer, feed, later);
+                }
             }
         }
         self.look_after_wishes();
-        let waits = self.wishes.iter().find(|wished| wished.node == node);
+        let waits = self.wishes.iter().find(|wished| wished.node == nth);
         assert!(
             waits.is_none(),
             "waits for a closed feed: {:?}",
             waits.map(|w| &w.wish)
         );
-        self.nodes[node].reopen(&self.sim, &mut self.rng);
+        let node = &mut self.nodes[nth];
+        node.reopen(&self.sim, &mut self.rng);
+        self.shelves[peer].put(&node.feed);
     }
 
-    fn disturb(&mut self, disturb: impl Fn(&mut crate::edge::Up, &mut Rng)) {
+    fn disturb(&mut self, disturb: impl Fn(&mut Up, &mut Rng)) {
         let nth = self.rng.below(self.edges.len() as u64) as usize;
         if let Some(up) = &mut self.edges[nth].up {
             disturb(up, &mut self.rng);
         }
     }
 
-    /// The storm is over: what is kept is made anew, and everything that is offered arrives.
-    fn settle(&mut self) {
-        self.calm = true;
-        let now = self.sim.now();
-        self.tell(|| "calm".to_owned());
-        for edge in &mut self.edges {
-            let kept = edge.other == Other::Liar || self.peaceful || !self.rng.one_in(5);
-            edge.fate = match kept {
-                true => Fate::Kept,
-                false if self.rng.one_in(2) => Fate::Stuck,
-                false => Fate::Gone,
-            };
-            if let Some(up) = &mut edge.up
-                && edge.other != Other::Liar
-                && !self.peaceful
-            {
-                up.cut();
-            }
-        }
-        loop {
-            let next = self.sim.now() + Duration::from_secs(1);
-            self.run_until(next);
-            let unmet = check::unmet(self);
-            if unmet.is_empty() {
-                break;
-            }
-            assert!(self.sim.now() < now + CALM, "not granted: {unmet:#?}");
-        }
-        check::stored(self);
-        if self.peaceful {
-            check::nothing_twice(self);
-        }
+    fn any_node(&mut self) -> usize {
+        self.rng.below(self.nodes.len() as u64) as usize
     }
 
-    /// Two peers with all there is part by themselves.
-    fn farewell(&mut self) {
-        for edge in &mut self.edges {
-            edge.fate = Fate::Gone;
-            if let Some(up) = &mut edge.up {
-                up.cut();
-            }
-        }
-        let gone = self.sim.now() + Duration::from_secs(40);
-        self.run_until(gone);
-        let up = self.edges.iter().filter_map(|edge| edge.up.as_ref());
-        let up: Vec<&String> = up.map(|up| &up.what).collect();
-        assert!(up.is_empty(), "goes on after it was cut: {up:#?}");
-        for (one, other) in check::pairs_that_finish(self) {
-            let mut edge = Edge {
-                one,
-                other: Other::Peer(other),
-                fate: Fate::Kept,
-                up: None,
-                next: Duration::MAX,
-            };
-            // A writer that is live takes nothing, so there is nothing to stay for either.
-            let live = [false, other == 0 && self.rng.one_in(3)];
-            let quality = Quality::whole(&mut self.rng);
-            let terms = Terms {
-                quality,
-                live,
-                one_sided: false,
-            };
-            edge.connect(&self.sim, &mut self.rng, &self.nodes, terms);
-            let Some(mut up) = edge.up else { continue };
-            let limit = self.sim.now() + Duration::from_secs(600);
-            while !up.is_over(self.sim.now()) {
-                assert!(self.sim.now() < limit, "doesn't finish: {}", up.what);
-                let next = self.sim.now() + Duration::from_secs(1);
-                self.run_until(next);
-            }
-            let finished = |result: &hypercore::Result<hypercore::Session>| {
-                result.as_ref().is_ok_and(|session| session.finished)
-            };
-            let results = up.results();
-            assert!(results.iter().all(finished), "{results:?}: {}", up.what);
-            check::is_complete(self, one, other);
-        }
-    }
-
-    /// All feeds are closed.
-    fn end(mut self) -> Played {
-        for node in &self.nodes {
-            node.close();
-        }
-        self.sim.run_ready();
-        self.look_after_wishes();
-        assert!(self.wishes.is_empty(), "waits for a closed feed");
-        let now = self.sim.now();
-        for edge in &mut self.edges {
-            edge.fate = Fate::Gone;
-            for node in 0..self.nodes.len() {
-                let up = edge.up.as_mut();
-                up.into_iter().for_each(|up| up.must_be_left_by(node, now));
-            }
-        }
-        self.run_until(now + Duration::from_secs(3));
-        // Liars aren't told where a cable is clogged.
-        for up in self.edges.iter_mut().filter_map(|edge| edge.up.as_mut()) {
-            up.cut();
-        }
-        self.run_until(now + Duration::from_secs(4));
-        let left = self.sim.tasks();
-        assert!(
-            left.is_empty(),
-            "goes on after all feeds are closed: {left:#?}"
-        );
-        assert_eq!(self.sim.next_timer(), None, "a timer without a task");
-        Played {
-            peers: self.nodes.len(),
-            blocks: self.blocks.len(),
-            time: self.sim.now(),
-            trace: self.sim.trace(),
-            most_memory: self.watch.peak(),
-            least_left: self.watch.least_left(),
-            most_for_each: self.watch.most_for_each(),
-        }
-    }
-
-    fn tell(&self, what: impl FnOnce() -> String) {
+    pub(crate) fn tell(&self, what: impl FnOnce() -> String) {
         if self.aloud {
             eprintln!("{:?}: {}", self.sim.now(), what());
         }
     }
+}
 
-    /// Lets time pass, and tends to connections and calls meanwhile.
-    fn run_until(&mut self, then: Duration) {
-        loop {
-            self.sim.run_ready();
-            self.watch.look(&self.edges);
-            self.look_after_wishes();
-            for node in &self.nodes {
-                let diary = lock(&node.diary);
-                assert!(diary.wrong.is_empty(), "{:?}", diary.wrong);
-            }
-            // What was connected just now is to run before time passes.
-            if self.tend() {
-                continue;
-            }
-            let next = self.sim.next_timer().unwrap_or(then);
-            let edges = self.edges.iter().filter_map(|edge| edge.next_change());
-            let next = edges.fold(next, Duration::min).max(self.sim.now());
-            if next >= then {
-                self.sim.advance_to(then);
-                return;
-            }
-            self.sim.advance_to(next);
-        }
-    }
-
-    /// Makes the connections that are due, breaks those that are. Says whether there was anything to do.
-    fn tend(&mut self) -> bool {
-        let now = self.sim.now();
-        let mut busy = false;
-        for edge in &mut self.edges {
-            let rng = &mut self.rng;
-            match &mut edge.up {
-                Some(up) => {
-                    if up.cut_at.is_some_and(|at| at <= now) {
-                        up.cut_at = None;
-                        up.cut();
-                        busy = true;
-                    }
-                    if up.clog_at.is_some_and(|at| at <= now) {
-                        up.clog_at = None;
-                        up.clog(true);
-                        busy = true;
-                    }
-                    if up.is_over(now) {
-                        if self.aloud {
-                            eprintln!("{now:?}: over: {}: {:?}", up.what, up.results());
-                        }
-                        edge.up = None;
-                        let pause = if self.calm { 200 } else { 2_000 };
-                        edge.next = now + millis(1 + rng.below(pause));
-                        busy = true;
-                    }
-                }
-                None if edge.next <= now && edge.fate != Fate::Gone => {
-                    let honest = edge.other != Other::Liar;
-                    let quality = match self.calm {
-                        _ if self.peaceful => Quality::perfect(rng),
-                        true => Quality::whole(rng),
-                        false => Quality::bad(rng),
-                    };
-                    let live = match self.calm && honest {
-                        true => [true; 2],
-                        false => [!rng.one_in(3), !rng.one_in(3)],
-                    };
-                    let live = if self.peaceful { [true; 2] } else { live };
-                    let one_sided = !self.calm && !self.peaceful;
-                    let terms = Terms {
-                        quality,
-                        live,
-                        one_sided,
-                    };
-                    edge.connect(&self.sim, rng, &self.nodes, terms);
-                    if let Some(up) = &mut edge.up {
-                        if self.aloud {
-                            eprintln!("{now:?}: up: {}", up.what);
-                        }
-                        let storm = !self.calm && !self.peaceful;
-                        if storm && rng.one_in(2) {
-                            up.cut_at = Some(now + millis(rng.below(20_000)));
-                        }
-                        if self.calm && edge.fate == Fate::Stuck {
-                            up.clog_at = Some(now + millis(rng.below(3_000)));
-                        }
-                    }
-                    busy = true;
-                }
-                None => {}
-            }
-        }
-        busy
-    }
-
-    /// Takes out the calls that have ended, and looks at what they returned.
-    fn look_after_wishes(&mut self) {
-        let now = self.sim.now();
-        let blocks = &self.blocks;
-        self.wishes.retain(|wished| {
-            if !wished.task.is_done() {
-                let late = matches!(wished.patience, Patience::Until(then) if then < now);
-                let late = late && wished.has_timeout();
-                assert!(!late, "waits beyond its time: {:?}", wished.wish);
-                return true;
-            }
-            if let Some(result) = wished.task.take() {
-                let wrong = wished.judge(&result, blocks);
-                assert!(wrong.is_none(), "{wrong:?}");
-            }
-            false
-        });
-    }
+/// Blocks of mixed sizes.
+fn any_blocks(rng: &mut Rng, count: u64) -> Vec<Bytes> {
+    let blocks = (0..count).map(|_| {
+        let len = match rng.below(12) {
+            0 | 1 => 0,
+            2 => rng.below(20_000),
+            _ => rng.below(200),
+        };
+        Bytes::from(rng.bytes(len as usize))
+    });
+    blocks.collect()
 }
 
 /// Joins the honest peers to one whole, with some edges more than that takes, and liars to some of them.
-fn join(rng: &mut Rng, honest: usize, liars: usize) -> Vec<Edge> {
+fn join(rng: &mut Rng, honest: usize, liars: usize, feeds: usize) -> Vec<Edge> {
     let mut edges = Vec::new();
-    let mut edge = |one: usize, other: Other| {
-        edges.push(Edge {
-            one,
-            other,
-            fate: Fate::Kept,
-            up: None,
-            next: Duration::ZERO,
-        });
+    let mut edge = |rng: &mut Rng, one: usize, other: Other| {
+        // Few connections of many feeds are for one of them, most of those of a single feed.
+        let only = match feeds {
+            1 => !rng.one_in(4),
+            _ => rng.one_in(6),
+        };
+        let only = only.then(|| rng.below(feeds as u64) as usize);
+        edges.push(Edge::new(one, other, only));
     };
     for node in 1..honest {
-        edge(node, Other::Peer(rng.below(node as u64) as usize));
+        let other = rng.below(node as u64) as usize;
+        edge(rng, node, Other::Peer(other));
         if node > 1 && rng.one_in(2) {
-            edge(node, Other::Peer(rng.below(node as u64) as usize));
+            let other = rng.below(node as u64) as usize;
+            edge(rng, node, Other::Peer(other));
         }
     }
     for _ in 0..liars {
         for _ in 0..1 + rng.below(2) {
-            edge(rng.below(honest as u64) as usize, Other::Liar);
+            let victim = rng.below(honest as u64) as usize;
+            edge(rng, victim, Other::Liar);
         }
     }
     edges
-}
-
-impl Edge {
-    /// When it is made, or broken.
-    fn next_change(&self) -> Option<Duration> {
-        match &self.up {
-            Some(up) => [up.cut_at, up.clog_at].into_iter().flatten().min(),
-            None if self.fate == Fate::Gone => None,
-            None => Some(self.next),
-        }
-    }
 }
