@@ -181,13 +181,21 @@ struct Verifier(VerifyingKey);
 
 impl Verifier {
     fn new(key: &PublicKey) -> Option<Self> {
-        VerifyingKey::from_bytes(key.as_bytes()).ok().map(Verifier)
+        let key = Some(key.as_bytes()).filter(|key| is_reduced(key))?;
+        VerifyingKey::from_bytes(key).ok().map(Verifier)
     }
 
     fn holds(&self, message: &[u8], signature: &Signature) -> bool {
         let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
         self.0.verify_strict(message, &signature).is_ok()
     }
+}
+
+/// Whether the coordinate of an encoded point is below 2^255 - 19. What isn't is another form of a point that has a shorter one:
+/// libsodium takes it for no key.
+fn is_reduced(point: &[u8; 32]) -> bool {
+    let [low, middle @ .., high] = point;
+    *low < 0xed || high | 0x80 != 0xff || middle.iter().any(|byte| *byte != 0xff)
 }
 
 /// The witness that the author of a feed stands for a state of it. Made here only.

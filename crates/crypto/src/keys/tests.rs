@@ -2,6 +2,8 @@
 
 extern crate std;
 
+mod edges;
+
 use testkit::vectors::{hex, hex_array, int, list, load};
 
 use super::*;
