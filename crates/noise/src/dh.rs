@@ -151,6 +151,7 @@ impl Dh for X25519 {
 
 #[cfg(test)]
 mod tests {
+    use data_encoding::HEXLOWER;
     use testkit::vectors::{hex, hex_array, list, load};
 
     use super::*;
@@ -172,5 +173,25 @@ mod tests {
             }
         }
         assert!(refused > 0, "there are points of low order among them");
+    }
+
+    #[test]
+    fn x25519_fits_the_iterated_vectors_of_rfc_7748() {
+        let expected = [
+            "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079",
+            "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51",
+        ];
+        let mut base = [0; 32];
+        base[0] = 9;
+        let (mut secret, mut public) = (base, base);
+        let mut seen = alloc::vec::Vec::new();
+        for n in 1..=1000 {
+            let shared = shared_secret(&secret, &public).expect("no low order");
+            public = core::mem::replace(&mut secret, *shared);
+            if n == 1 || n == 1000 {
+                seen.push(HEXLOWER.encode(&secret));
+            }
+        }
+        assert_eq!(seen, expected);
     }
 }

@@ -1,4 +1,4 @@
-//! Whole handshakes and streams: those that JavaScript wrote, and those of peers that break the rules.
+//! Whole handshakes and streams: those that JavaScript wrote, a public one, and those of peers that break the rules.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -6,4 +6,5 @@ mod hostile;
 mod pair;
 mod pieces;
 mod received;
+mod salsa;
 mod vectors;
