@@ -52,8 +52,10 @@ enum Remote {
 pub(crate) enum Closed {
     /// A channel of ours.
     Local(u64),
-    /// A feed that only the remote had opened, or one that we had closed before.
-    Other,
+    /// A feed that only the remote had opened, by its name.
+    Unknown([u8; 32]),
+    /// A feed that we had closed before.
+    Known,
 }
 
 #[derive(Debug, Default)]
@@ -207,15 +209,19 @@ impl Channels {
                 if let Some(since) = since {
                     self.unclosed.remove(&(since, remote));
                 }
-                Some(Closed::Other)
+                Some(Closed::Known)
             }
-            (Some(Remote::Unknown(name)), _) => self.remove_unknown(&name).then_some(Closed::Other),
+            (Some(Remote::Unknown(name)), _) => self.withdrawn(name),
             (None, Some(name)) => match self.named(&name) {
                 Some(number) => self.forget(number).map(|_| Closed::Local(number)),
-                None => self.remove_unknown(&name).then_some(Closed::Other),
+                None => self.withdrawn(name),
             },
             (None, None) => None,
         }
+    }
+
+    fn withdrawn(&mut self, name: [u8; 32]) -> Option<Closed> {
+        self.remove_unknown(&name).then_some(Closed::Unknown(name))
     }
 
     /// Forgets a feed that only the remote has opened; whether there was one.

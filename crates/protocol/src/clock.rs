@@ -28,8 +28,7 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn new(now: Duration, timeout: Option<Duration>, handshake: Duration) -> Self {
         Clock {
-            // As in JavaScript, zero switches it off.
-            timeout: timeout.filter(|timeout| !timeout.is_zero()),
+            timeout: or_none(timeout),
             handshake: now.saturating_add(handshake),
             heard: now,
             said: now,
@@ -37,6 +36,10 @@ impl Clock {
             received: 0,
             frame: None,
         }
+    }
+
+    pub(crate) fn set_timeout(&mut self, timeout: Option<Duration>) {
+        self.timeout = or_none(timeout);
     }
 
     pub(crate) fn heard(&mut self, now: Duration, len: usize) {
@@ -101,4 +104,9 @@ impl Clock {
             false => Ok(()),
         }
     }
+}
+
+/// As in JavaScript, zero switches it off.
+fn or_none(timeout: Option<Duration>) -> Option<Duration> {
+    timeout.filter(|timeout| !timeout.is_zero())
 }

@@ -196,19 +196,36 @@ impl Connection {
         if open.is_none_or(|local| local.remote.is_none()) {
             return Ok(());
         }
-        let room = self.check_room(0).and_then(|()| {
-            let (len, max) = (
-                message.encoded_len(),
-                self.config.limits.body(Some(message.kind())),
-            );
-            match len > max {
-                true => Err(Error::MessageTooLong { len, max }),
-                false => Ok(()),
-            }
-        });
-        self.or_end(room)?;
-        self.outgoing.push(channel.0, message);
-        Ok(())
+        self.push(channel.0, message)
+    }
+
+    /// Sends a message about the connection as a whole, one of [`Extensions`](crate::Extensions). Before the handshake is done
+    /// it is dropped.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_stream(&mut self, message: &Message) -> Result<(), Error> {
+        if !self.is_talking() {
+            return Ok(());
+        }
+        self.push(0, message)
+    }
+
+    /// Sends a sign of life, unless the handshake isn't done or something waits to be sent, which is one as well.
+    pub fn ping(&mut self) {
+        if self.is_talking() && self.outgoing.is_empty() {
+            self.outgoing.push_sign_of_life();
+        }
+    }
+
+    /// Changes [`Config::timeout`].
+    pub fn set_timeout(&mut self, timeout: Option<Duration>) {
+        self.clock.set_timeout(timeout);
+    }
+
+    /// Changes [`Config::live`].
+    pub fn set_live(&mut self, live: bool) {
+        self.config.live = live;
     }
 
     /// Closes a feed: nothing more is heard about it. The remote is given [`Config::answer_timeout`] to close it as well.
@@ -264,6 +281,24 @@ impl Connection {
         self.finishing && self.outgoing.is_empty()
     }
 
+    /// Whether the handshake is done, or there is none: messages may be sent.
+    pub fn is_open(&self) -> bool {
+        self.is_talking()
+    }
+
+    /// What makes and checks capabilities, after the handshake.
+    pub fn capability(&self) -> Option<&Capability> {
+        match &self.phase {
+            Phase::Talking(capability) => capability.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// What the remote has shown for a feed that only it has opened.
+    pub fn shown_capability(&self, discovery_key: &[u8; 32]) -> Option<[u8; 32]> {
+        self.channels.unknown(discovery_key)?.capability
+    }
+
     /// Who the remote is, after the handshake.
     pub fn remote_public_key(&self) -> Option<[u8; 32]> {
         self.known.map(|known| known.remote_public_key)
@@ -308,6 +343,20 @@ impl Connection {
             self.events.clear();
         }
         result
+    }
+
+    fn push(&mut self, number: u64, message: &Message) -> Result<(), Error> {
+        let (len, max) = (
+            message.encoded_len(),
+            self.config.limits.body(Some(message.kind())),
+        );
+        let room = match len > max {
+            true => Err(Error::MessageTooLong { len, max }),
+            false => self.check_room(0),
+        };
+        self.or_end(room)?;
+        self.outgoing.push(number, message);
+        Ok(())
     }
 
     fn next_event(&mut self) -> Result<Option<Event>, Error> {

@@ -1,8 +1,8 @@
 //! Why a connection ends before its time.
 
 /// What ended a connection. Of these, [`TooManyChannels`](Self::TooManyChannels) may be, and
-/// [`MessageTooLong`](Self::MessageTooLong), [`InputQueueFull`](Self::InputQueueFull) and [`Ended`](Self::Ended) are, the
-/// caller's doing; the others are the remote's.
+/// [`MessageTooLong`](Self::MessageTooLong), [`InputQueueFull`](Self::InputQueueFull), [`Ended`](Self::Ended) and those about
+/// extensions are, the caller's doing; the others are the remote's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -54,6 +54,29 @@ pub enum Error {
         /// How long it is.
         len: usize,
         /// How long it may be.
+        max: usize,
+    },
+    /// So many extensions are registered already. The connection goes on.
+    #[error("more than {max} extensions")]
+    TooManyExtensions {
+        /// How many are allowed.
+        max: usize,
+    },
+    /// No remote would read the name of the extension. The connection goes on.
+    #[error("a name of {len} bytes for an extension, at most {max} are allowed")]
+    ExtensionNameTooLong {
+        /// How long it is.
+        len: usize,
+        /// How long it may be.
+        max: usize,
+    },
+    /// The extension isn't registered. The connection goes on.
+    #[error("the extension isn't registered")]
+    UnknownExtension,
+    /// More messages of extensions wait to be sent than are kept. The connection goes on.
+    #[error("more than {max} messages of extensions wait to be sent, or too many bytes")]
+    ExtensionQueueFull {
+        /// How many may wait.
         max: usize,
     },
     /// More was handed in than is kept without events being taken out.

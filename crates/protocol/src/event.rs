@@ -30,6 +30,11 @@ pub enum Event {
         /// The name of the feed.
         discovery_key: [u8; 32],
     },
+    /// The remote has closed a feed that only it had opened.
+    Withdrawn {
+        /// The name of the feed.
+        discovery_key: [u8; 32],
+    },
     /// Both sides have opened a feed and shown that they know its key: messages may flow.
     Opened {
         /// The feed.
@@ -42,7 +47,7 @@ pub enum Event {
         /// What is said.
         message: Message,
     },
-    /// A message about the connection as a whole.
+    /// A message about the connection as a whole, for [`Extensions`](crate::Extensions).
     Stream {
         /// What is said.
         message: Message,

@@ -1,6 +1,5 @@
 //! What a connection makes of a frame: channels are opened and closed, everything else is handed on.
 
-use noise::Capability;
 use wire::{Close, Frame, Kind, Message, Open};
 
 use crypto::PublicKey;
@@ -8,7 +7,6 @@ use crypto::PublicKey;
 use crate::{
     Channel, Connection, Error, Event,
     channels::{Closed, Unknown},
-    connection::Phase,
 };
 
 impl Connection {
@@ -92,13 +90,6 @@ impl Connection {
         Ok(Message::decode(kind, body, &self.config.limits)?)
     }
 
-    fn capability(&self) -> Option<&Capability> {
-        match &self.phase {
-            Phase::Talking(capability) => capability.as_ref(),
-            _ => None,
-        }
-    }
-
     fn remote_opens(&mut self, remote: u64, open: Open) -> Result<(), Error> {
         let name = open.discovery_key;
         if self.channels.is_taken(remote, &name) {
@@ -127,11 +118,16 @@ impl Connection {
 
     fn remote_closes(&mut self, remote: u64, close: Close) {
         // What is unknown is ignored, and our own Close needs no second one.
-        let closed = self.channels.remote_closes(remote, close.discovery_key);
-        if let Some(Closed::Local(number)) = closed {
-            self.write_close(number);
-            let channel = Channel(number);
-            self.events.push_back(Event::Closed { channel });
+        match self.channels.remote_closes(remote, close.discovery_key) {
+            Some(Closed::Local(number)) => {
+                self.write_close(number);
+                let channel = Channel(number);
+                self.events.push_back(Event::Closed { channel });
+            }
+            Some(Closed::Unknown(discovery_key)) => {
+                self.events.push_back(Event::Withdrawn { discovery_key });
+            }
+            Some(Closed::Known) | None => {}
         }
     }
 }

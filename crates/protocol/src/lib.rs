@@ -16,6 +16,7 @@ mod connection;
 mod deadlines;
 mod error;
 mod event;
+mod extensions;
 mod frames;
 mod greeting;
 mod incoming;
@@ -25,6 +26,7 @@ pub use config::{Config, Security};
 pub use connection::Connection;
 pub use error::Error;
 pub use event::{Channel, Event};
+pub use extensions::{ExtensionEvent, ExtensionLimits, ExtensionName, Extensions};
 pub use noise::{DialectChoice, KeyPair, Randomness, Role};
 
 #[cfg(doctest)]

@@ -325,6 +325,14 @@ fn a_number_and_a_feed_may_be_used_again_after_a_close() {
         .iter()
         .filter(|event| matches!(event, Event::RemoteOpen { .. } | Event::Opened { .. }));
     assert_eq!(opened.count(), 5);
+    // Only the remote had opened them, all but the first time, so nothing of ours is closed.
+    let withdrawn = |seed| Event::Withdrawn {
+        discovery_key: name(seed),
+    };
+    let closed = said
+        .iter()
+        .filter(|event| matches!(event, Event::Withdrawn { .. }));
+    assert!(closed.eq([&withdrawn(1), &withdrawn(1), &withdrawn(2)]));
 }
 
 #[test]

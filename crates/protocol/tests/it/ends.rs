@@ -238,3 +238,19 @@ fn a_link_that_is_cut_at_any_byte_ends_both_sides() {
         }
     }
 }
+
+#[test]
+fn a_connection_that_is_not_live_any_longer_ends_with_its_last_feed() {
+    let (mut world, channels) = World::opened(BOTH.map(live));
+    for peer in &mut world.peers {
+        peer.connection.set_live(false);
+    }
+    world.pass(10 * SECOND);
+    assert_eq!(world.peers[0].count(|event| *event == Event::Finished), 0);
+    world.peers[0].connection.close(channels[0]);
+    world.settle();
+    for peer in &world.peers {
+        assert_eq!(peer.events.last(), Some(&Event::Finished));
+        assert!(peer.connection.is_finished());
+    }
+}

@@ -5,6 +5,7 @@
 mod bounds;
 mod channels;
 mod ends;
+mod extensions;
 mod pieces;
 mod security;
 mod time;

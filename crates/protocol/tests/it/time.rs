@@ -361,3 +361,44 @@ fn limits_beyond_all_time_are_no_limits() {
     assert_eq!(world.errors(), [None; 2]);
     assert_eq!(world.peers[0].events.last(), Some(&Event::Finished));
 }
+
+#[test]
+fn the_time_limit_can_be_changed_while_the_connection_runs() {
+    let (mut world, _) = World::opened(BOTH.map(live));
+    for peer in &mut world.peers {
+        peer.connection.set_timeout(Some(SECOND));
+    }
+    let before = world.peers[0].connection.bytes_sent();
+    world.pass(10 * SECOND);
+    assert_eq!(world.errors(), [None; 2]);
+    assert!(world.peers[0].connection.bytes_sent() >= before + 19);
+    // One that has none is given up by the other, whose signs of life it doesn't answer.
+    world.peers[1].connection.set_timeout(None);
+    world.pass(10 * SECOND);
+    assert_eq!(world.peers[0].error, Some(Error::IdleTimeout));
+}
+
+#[test]
+fn a_sign_of_life_can_be_sent_at_any_time_and_is_one_byte() {
+    let mut world = World::new(BOTH.map(live));
+    let before = world.peers[0].connection.queued();
+    world.peers[0].connection.ping();
+    assert_eq!(
+        world.peers[0].connection.queued(),
+        before,
+        "not in the handshake"
+    );
+    world.settle();
+    let before = world.peers[0].connection.bytes_sent();
+    for _ in 0..100 {
+        world.peers[0].connection.ping();
+        world.settle();
+    }
+    assert_eq!(world.peers[0].connection.bytes_sent(), before + 100);
+    assert_eq!(world.errors(), [None; 2]);
+    // One that waits is enough.
+    for _ in 0..100 {
+        world.peers[0].connection.ping();
+    }
+    assert_eq!(world.peers[0].connection.queued(), 1);
+}
