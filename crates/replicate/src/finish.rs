@@ -11,11 +11,24 @@
 //! Of two readers, each says that it fetches no more once it has everything; who hears that second closes. A reader of
 //! JavaScript waits for the Close also from a writer, which one that is live never sends.
 
+use core::time::Duration;
+
 use wire::{Message, Status};
 
 use crate::{Action, Local, PeerId, Replicator};
 
 impl Replicator {
+    /// Changes [`PeerConfig::live`](crate::PeerConfig::live). A peer that isn't live any longer is left once neither side has
+    /// anything for the other.
+    pub fn set_live(&mut self, now: Duration, id: PeerId, live: bool, local: &dyn Local) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        peer.live = live;
+        self.update(now, local);
+        self.finish_after_status(id);
+    }
+
     /// Ends with every peer that has nothing left for us.
     pub(crate) fn finish_complete(&mut self, local: &dyn Local) {
         let Some(everything) = &self.everything else {

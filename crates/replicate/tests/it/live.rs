@@ -111,6 +111,33 @@ fn cleared_blocks_are_taken_back_and_not_fetched_again() {
 }
 
 #[test]
+fn a_peer_that_is_not_live_any_longer_is_left_once_nothing_is_left_to_do() {
+    let mut world = World::new(6);
+    let (writer, reader) = (world.writer(5), world.reader());
+    let link = world.join(writer, reader, true);
+    world.settle();
+    let closed = |world: &World| {
+        let closes = |node| {
+            world
+                .said(link, node)
+                .iter()
+                .any(|message| matches!(message, Message::Close(_)))
+        };
+        [closes(writer), closes(reader)]
+    };
+    for (node, others) in [(writer, [false, false]), (reader, [true, true])] {
+        assert_eq!(closed(&world), [false, false]);
+        world.tell(node, |node, now| {
+            let (peer, _) = node.replicator.peers().next().unwrap();
+            node.replicator.set_live(now, peer, false, &node.feed);
+        });
+        world.settle();
+        assert_eq!(closed(&world), others);
+    }
+    assert_eq!(world.nodes[reader].feed.blocks, Model::full(5).blocks);
+}
+
+#[test]
 fn switching_uploads_off_and_on_goes_on_where_it_was() {
     let mut world = World::new(4);
     let (writer, reader) = (world.writer(5), world.reader());
