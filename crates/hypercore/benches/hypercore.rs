@@ -7,7 +7,7 @@ use std::hint::black_box;
 use async_std::task;
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use hypercore::{Hypercore, Role, Storage};
+use hypercore::{Connection, Hypercore, Role, Storage};
 
 #[path = "../tests/it/duplex.rs"]
 mod duplex;
@@ -103,5 +103,57 @@ fn clone(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, append, get, get_on_disk, clone);
+/// A block goes over one of many feeds on a connection. What the silent ones cost shows in the differences.
+fn one_of_many(c: &mut Criterion) {
+    let mut group = c.benchmark_group("append and fetch on one of many feeds");
+    group.sample_size(20);
+    for count in [10, 100, 1000] {
+        group.bench_function(format!("{count} feeds"), |b| {
+            let (feed, copy, _connection) = task::block_on(connected(count));
+            let mut block = 0;
+            b.iter(|| {
+                task::block_on(async {
+                    feed.append(BLOCK).await.unwrap();
+                    copy.get(block).await.unwrap();
+                });
+                block += 1;
+            });
+        });
+    }
+    group.finish();
+}
+
+/// The last of so many feeds on a connection, and its copy.
+async fn connected(count: usize) -> (Hypercore, Hypercore, impl Drop) {
+    let ends = [Role::Initiator, Role::Responder].map(|role| Connection::new(role).live(true));
+    let mut last = None;
+    for _ in 0..count {
+        let feed = Hypercore::open(Storage::memory()).await.unwrap();
+        let builder = Hypercore::builder(Storage::memory()).key(feed.key());
+        let copy = builder.open().await.unwrap();
+        ends[0].add(&feed).unwrap();
+        ends[1].add(&copy).unwrap();
+        last = Some((feed, copy));
+    }
+    let (left, right) = duplex::duplex(256 * 1024);
+    let [a, b] = ends;
+    let handle = HangUp(a.handle());
+    task::spawn(a.run(left));
+    task::spawn(b.run(right));
+    let (feed, copy) = last.unwrap();
+    while copy.peers().is_empty() || feed.peers().is_empty() {
+        task::yield_now().await;
+    }
+    (feed, copy, handle)
+}
+
+struct HangUp(hypercore::ConnectionHandle);
+
+impl Drop for HangUp {
+    fn drop(&mut self) {
+        self.0.hang_up();
+    }
+}
+
+criterion_group!(benches, append, get, get_on_disk, clone, one_of_many);
 criterion_main!(benches);

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use event_listener::Event as Wake;
+use crypto::DiscoveryKey;
 use merkle::RemoteTree;
 use protocol::{Channel, Connection};
 use replicate::{Action, PeerConfig};
@@ -13,19 +13,22 @@ use crate::{
     FeedOptions, Result,
     core::Core,
     peers::{Joining, Member},
+    ready::{Bell, Ready},
+    roster::Wants,
     serve::serve,
     store::{Arrival, store},
 };
 
-/// Requests are answered as long as less than this waits to be sent.
-const SEND_AHEAD: usize = 512 * 1024;
-
 /// A feed on a connection.
 pub(crate) struct Attached {
     core: Arc<Core>,
+    name: DiscoveryKey,
     channel: Channel,
     options: FeedOptions,
     live: bool,
+    /// Rung when there is something to do here.
+    bell: Arc<Bell>,
+    pub(crate) wants: Wants,
     /// We have closed it, being done with it.
     closed: bool,
     /// Our place among the peers, from the moment both sides have opened the feed.
@@ -40,12 +43,26 @@ pub(crate) struct Attached {
 }
 
 impl Attached {
-    pub(crate) fn new(core: Arc<Core>, channel: Channel, options: FeedOptions, live: bool) -> Self {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        channel: Channel,
+        options: FeedOptions,
+        live: bool,
+        ready: &Arc<Ready>,
+    ) -> Self {
+        let name = core.discovery_key();
+        let bell = Arc::new(Bell::new(name, Arc::clone(ready)));
+        core.attach(&bell);
+        // It may have been closed just before, and nobody else would say so.
+        bell.ring();
         Attached {
             core,
+            name,
             channel,
             options,
             live,
+            bell,
+            wants: Wants::default(),
             closed: false,
             member: None,
             actions: VecDeque::new(),
@@ -59,12 +76,30 @@ impl Attached {
         &self.core
     }
 
+    pub(crate) fn name(&self) -> DiscoveryKey {
+        self.name
+    }
+
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel
+    }
+
+    /// Has it visited.
+    pub(crate) fn ring(&self) {
+        self.bell.ring();
+    }
+
+    /// The visit begins.
+    pub(crate) fn answer(&self) {
+        self.bell.answer();
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }
 
     /// Both sides have opened the feed: becomes one of its peers.
-    pub(crate) fn open(&mut self, connection: &Connection, wake: &Arc<Wake>) {
+    pub(crate) fn open(&mut self, connection: &Connection) {
         let config = PeerConfig {
             live: self.live,
             download_only: !self.options.upload,
@@ -74,7 +109,7 @@ impl Attached {
             ..PeerConfig::default()
         };
         self.member = Some(self.core.join(Joining {
-            wake: Arc::clone(wake),
+            bell: Arc::clone(&self.bell),
             config,
             remote_public_key: connection.remote_public_key(),
             dialect: connection.dialect().unwrap_or_default(),
@@ -96,22 +131,18 @@ impl Attached {
         }
     }
 
-    /// Does what the replicator wants done. Says whether there was anything.
+    /// Does what the replicator wants done.
     ///
     /// # Errors
     /// Whatever ends the connection.
-    pub(crate) async fn work(&mut self, connection: &mut Connection) -> Result<bool> {
+    pub(crate) async fn work(&mut self, connection: &mut Connection) -> Result<()> {
         if let Some(member) = &self.member {
             member.take_actions(&mut self.actions)?;
-        }
-        if self.actions.is_empty() {
-            return Ok(false);
         }
         while let Some(action) = self.actions.pop_front() {
             self.perform(action, connection)?;
         }
-        self.store().await?;
-        Ok(true)
+        self.store().await
     }
 
     fn perform(&mut self, action: Action, connection: &mut Connection) -> Result<()> {
@@ -140,20 +171,22 @@ impl Attached {
         }
     }
 
-    /// Answers the next request, if there is room to. Says whether it did.
+    /// Whether requests wait to be answered.
+    pub(crate) fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
+    /// Answers the next request.
     ///
     /// # Errors
     /// [`Error::Disk`](crate::Error::Disk), or if the connection has ended.
-    pub(crate) fn serve(&mut self, connection: &mut Connection) -> Result<bool> {
+    pub(crate) fn serve(&mut self, connection: &mut Connection) -> Result<()> {
         let Some(member) = &self.member else {
             self.requests.clear();
-            return Ok(false);
+            return Ok(());
         };
-        if connection.queued() >= SEND_AHEAD {
-            return Ok(false);
-        }
         let Some(request) = self.requests.pop_front() else {
-            return Ok(false);
+            return Ok(());
         };
         match serve(&self.core, &request, &mut self.remote_tree)? {
             Some(answer) => {
@@ -165,7 +198,7 @@ impl Attached {
                 replicator.handle_unserved(member.id(), request.index);
             }),
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Whether the remote takes what it asks for. While it doesn't, it is not listened to.

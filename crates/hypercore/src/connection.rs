@@ -12,7 +12,6 @@ use std::{
 };
 
 use crypto::DiscoveryKey;
-use event_listener::Event as Wake;
 use futures_io::{AsyncRead, AsyncWrite};
 use noise::{DialectChoice, KeyPair, Role};
 use protocol::Security;
@@ -21,6 +20,7 @@ use crate::{
     BoxFuture, Encoding, Error, Hypercore, Result, Runtime, Session,
     core::Core,
     driver::run,
+    ready::Ready,
     runtime::{default_runtime, random},
 };
 
@@ -312,7 +312,7 @@ impl ConnectionHandle {
         }
         inbox.commands.push_back(command);
         drop(inbox);
-        self.shared.wake.notify(usize::MAX);
+        self.shared.ready.call();
         Ok(())
     }
 }
@@ -326,7 +326,7 @@ pub struct Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         self.shared.holds.fetch_sub(1, Ordering::AcqRel);
-        self.shared.wake.notify(usize::MAX);
+        self.shared.ready.call();
     }
 }
 
@@ -335,8 +335,8 @@ impl Drop for Hold {
 pub(crate) struct Shared {
     inbox: Mutex<Inbox>,
     holds: AtomicUsize,
-    /// Notified when something is left for the connection. The feeds on it notify it as well.
-    pub(crate) wake: Arc<Wake>,
+    /// What is left for the connection to look at.
+    pub(crate) ready: Arc<Ready>,
 }
 
 #[derive(Default)]

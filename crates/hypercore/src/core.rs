@@ -333,8 +333,8 @@ impl Core {
             // And with its sender each stream of messages ends.
             state.extensions.clear();
             for connection in state.connections.drain(..) {
-                if let Some(wake) = connection.upgrade() {
-                    wake.notify(usize::MAX);
+                if let Some(bell) = connection.upgrade() {
+                    bell.ring();
                 }
             }
         }

@@ -4,25 +4,30 @@
 //! and is followed by all the work that it gave rise to. The order of a turn's work is the order of the layers: messages in,
 //! blocks stored, requests served, bytes out.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use crypto::DiscoveryKey;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
-use protocol::{Channel, Config, Connection, Event, Randomness};
+use protocol::{Config, Connection, Event, Randomness};
 
 use crate::{
-    Error, FeedOptions, Result, Session,
+    FeedOptions, Result, Session,
     attached::Attached,
     connection::{Command, Options, Shared},
     core::Core,
+    questions::{About, Questions},
+    roster::Roster,
     runtime::{Runtime, random},
-    turn::{Answer, Question, Timer, Turn, Waiting, turn},
+    turn::{Pace, Timer, Turn, Waiting, turn},
 };
 
 /// How much is read from a socket at a time.
 const INPUT: usize = 64 * 1024;
+
+/// How many messages are looked at before others have their turn on the thread.
+const MESSAGES: usize = 256;
 
 /// How long a remote that has said all may take to hang up.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -41,8 +46,6 @@ where
     let mut input = vec![0; INPUT].into_boxed_slice();
     let mut output = Bytes::new();
     loop {
-        // Listen first, look second: what is left for us in between wakes the turn at once.
-        let mut wake = Box::pin(driver.shared.wake.listen());
         let worked = driver.work().await;
         if output.is_empty() {
             output = driver.transmit();
@@ -57,10 +60,13 @@ where
             return Ok(driver.session());
         }
         timer.set(driver.deadline(), &*driver.runtime);
+        // Listen first, look second: what is left for us in between wakes the turn at once.
+        let mut wake = driver.shared.ready.listen();
         let waiting = Waiting {
             input: &mut input,
             reading: !driver.remote_ended && driver.wants_input(),
             output: &mut output,
+            pace: driver.pace(),
             wake: &mut wake,
             questions: &mut driver.questions,
             timer: &mut timer,
@@ -71,7 +77,7 @@ where
                 driver.remote_ended = true;
                 driver.connection.handle_end(driver.runtime.now());
             }
-            Turn::Answered(answer) => driver.answered(answer)?,
+            Turn::Answered(about, answer) => driver.answered(about, answer)?,
             Turn::Due => driver.timeout()?,
             Turn::Written | Turn::Woken => {}
         }
@@ -94,23 +100,17 @@ where
     future::or(farewell, runtime.sleep(FAREWELL)).await;
 }
 
-/// A feed that is closed here meanwhile is taken off the connection in the next turn, and the others go on.
-fn unless_closed(worked: Result<bool>) -> Result<bool> {
-    match worked {
-        Err(Error::Closed) => Ok(false),
-        worked => worked,
-    }
-}
-
 struct Driver {
     options: Options,
     shared: Arc<Shared>,
     runtime: Arc<dyn Runtime>,
     connection: Connection,
-    feeds: BTreeMap<Channel, Attached>,
+    feeds: Roster,
     /// What the program was asked and hasn't answered yet.
-    questions: Vec<Question>,
+    questions: Questions,
     remote_ended: bool,
+    /// Whether messages were left for later, so that others have their turn.
+    busy: bool,
     /// Whether all feeds are closed on both sides, which have what they wanted then.
     idle: bool,
 }
@@ -134,9 +134,10 @@ impl Driver {
             shared,
             runtime,
             connection,
-            feeds: BTreeMap::new(),
-            questions: Vec::new(),
+            feeds: Roster::default(),
+            questions: Questions::default(),
             remote_ended: false,
+            busy: false,
             idle: false,
         })
     }
@@ -146,22 +147,20 @@ impl Driver {
     }
 
     fn timeout(&mut self) -> Result<()> {
-        self.connection.handle_timeout(self.runtime.now())?;
-        for feed in self.feeds.values() {
-            feed.core()
-                .replicate(|replicator, now, view| replicator.handle_timeout(now, view));
-        }
+        let now = self.runtime.now();
+        self.connection.handle_timeout(now)?;
+        self.feeds.handle_timeout(now);
         Ok(())
     }
 
     /// The program has made up its mind.
-    fn answered(&mut self, answer: Answer) -> Result<()> {
-        match answer {
-            Answer::Authenticated(welcome) => {
+    fn answered(&mut self, about: About, answer: bool) -> Result<()> {
+        match about {
+            About::Remote => {
                 let now = self.runtime.now();
-                self.connection.authenticate(now, welcome)?;
+                self.connection.authenticate(now, answer)?;
             }
-            Answer::Looked(discovery_key) => {
+            About::Look(discovery_key) => {
                 // What it wants to share is in the inbox by now.
                 self.obey()?;
                 self.connection.refuse(discovery_key.to_bytes())?;
@@ -175,25 +174,42 @@ impl Driver {
         if let Some(only) = &self.options.only {
             only.check_open()?;
         }
+        self.shared.ready.answer();
         self.obey()?;
+        let mut messages = 0..MESSAGES;
+        self.busy = false;
         loop {
-            self.drop_closed();
             while let Some(event) = self.connection.poll_event()? {
                 self.handle(event)?;
+                if messages.next().is_none() {
+                    self.busy = true;
+                    break;
+                }
             }
-            let mut worked = false;
-            for feed in self.feeds.values_mut() {
-                worked |= unless_closed(feed.work(&mut self.connection).await)?;
+            let mut visited = false;
+            while let Some(name) = self.shared.ready.next() {
+                visited = true;
+                if self.feeds.visit(&name, &mut self.connection).await? {
+                    self.feeds.remove(&name);
+                }
             }
-            self.feeds.retain(|_, feed| !feed.is_closed());
-            if !worked {
+            if self.busy || !visited {
                 break;
             }
         }
         if self.idle && self.questions.is_empty() && self.shared.end() {
             self.connection.finish();
         }
-        self.serve()
+        self.feeds.serve(&mut self.connection)
+    }
+
+    /// Whether there is more to do at once.
+    fn pace(&self) -> Pace {
+        match (self.busy, self.shared.ready.is_quiet()) {
+            (true, _) => Pace::Yield,
+            (false, false) => Pace::Again,
+            (false, true) => Pace::Wait,
+        }
     }
 
     /// Does what the handles say.
@@ -201,12 +217,11 @@ impl Driver {
         while let Some(command) = self.shared.next_command() {
             match command {
                 Command::Add(core, options) => self.add(core, options)?,
-                Command::Remove(discovery_key) => {
-                    let named = |feed: &Attached| feed.core().discovery_key() == discovery_key;
-                    self.remove(named);
-                }
+                Command::Remove(discovery_key) => self.remove(&discovery_key),
                 Command::HangUp => {
-                    self.remove(|_| true);
+                    for name in self.feeds.names() {
+                        self.remove(&name);
+                    }
                     self.connection.finish();
                 }
             }
@@ -221,29 +236,18 @@ impl Driver {
             Err(protocol::Error::Capability) if self.options.only.is_none() => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        core.attach(&self.shared.wake);
-        let live = self.options.live;
-        self.feeds
-            .entry(channel)
-            .or_insert_with(|| Attached::new(core, channel, options, live));
+        let (live, ready) = (self.options.live, &self.shared.ready);
+        let feed = || Attached::new(core, channel, options, live, ready);
+        self.feeds.insert(channel, feed);
         self.idle = false;
         Ok(())
     }
 
-    /// Takes feeds off the connection that were closed here.
-    fn drop_closed(&mut self) {
-        self.remove(|feed| feed.core().check_open().is_err());
-    }
-
-    fn remove(&mut self, unwanted: impl Fn(&Attached) -> bool) {
-        let connection = &mut self.connection;
-        self.feeds.retain(|channel, feed| {
-            let goes = unwanted(feed);
-            if goes {
-                connection.close(*channel);
-            }
-            !goes
-        });
+    /// Takes a feed off the connection.
+    fn remove(&mut self, name: &DiscoveryKey) {
+        if let Some(feed) = self.feeds.remove(name) {
+            self.connection.close(feed.channel());
+        }
     }
 
     fn handle(&mut self, event: Event) -> Result<()> {
@@ -251,57 +255,46 @@ impl Driver {
             Event::Authenticate { remote_public_key } => {
                 if let Some(decide) = &self.options.on_authenticate {
                     let decision = decide(remote_public_key);
-                    self.questions.push(Question::authenticate(decision));
+                    self.questions.ask(About::Remote, decision);
                 }
             }
-            Event::RemoteOpen { discovery_key } => match &self.options.on_discovery_key {
-                Some(call) => {
-                    let key = DiscoveryKey::new(discovery_key);
-                    let looking = call(key, self.shared.handle());
-                    self.questions.push(Question::look(key, looking));
+            Event::RemoteOpen { discovery_key } => {
+                if self.options.only.is_some() && self.options.on_discovery_key.is_none() {
+                    return Ok(self.connection.refuse(discovery_key)?);
                 }
-                None if self.options.only.is_some() => {
-                    self.connection.refuse(discovery_key)?;
-                }
-                // It may be about to be added here as well.
-                None => {
-                    let key = DiscoveryKey::new(discovery_key);
-                    let grace = self.runtime.sleep(GRACE);
-                    self.questions.push(Question::look(key, grace));
-                }
-            },
+                let key = DiscoveryKey::new(discovery_key);
+                let looking = match &self.options.on_discovery_key {
+                    Some(call) => call(key, self.shared.handle()),
+                    // It may be about to be added here as well.
+                    None => self.runtime.sleep(GRACE),
+                };
+                let looked = Box::pin(async {
+                    looking.await;
+                    true
+                });
+                self.questions.ask(About::Look(key), looked);
+            }
+            Event::Withdrawn { discovery_key } => {
+                let key = DiscoveryKey::new(discovery_key);
+                self.questions.drop_one(About::Look(key));
+            }
             Event::Opened { channel } => {
-                if let Some(feed) = self.feeds.get_mut(&channel) {
-                    feed.open(&self.connection, &self.shared.wake);
-                    let key = feed.core().discovery_key();
-                    self.questions.retain(|question| !question.is_about(&key));
+                if let Some(feed) = self.feeds.on(channel) {
+                    feed.open(&self.connection);
+                    feed.ring();
+                    self.questions.drop_one(About::Look(feed.name()));
                 }
             }
-            Event::Message { channel, message } => {
-                if let Some(feed) = self.feeds.get_mut(&channel) {
-                    feed.handle(message);
-                }
-            }
+            Event::Message { channel, message } => self.feeds.handle(channel, message),
             Event::Closed { channel } => {
-                self.feeds.remove(&channel);
+                if let Some(name) = self.feeds.on(channel).map(|feed| feed.name()) {
+                    self.feeds.remove(&name);
+                }
             }
             Event::Finished => self.idle = true,
             _ => {}
         }
         Ok(())
-    }
-
-    /// Answers requests as far as there is room, one of each feed in turn.
-    fn serve(&mut self) -> Result<()> {
-        loop {
-            let mut served = false;
-            for feed in self.feeds.values_mut() {
-                served |= unless_closed(feed.serve(&mut self.connection))?;
-            }
-            if !served {
-                return Ok(());
-            }
-        }
     }
 
     fn transmit(&mut self) -> Bytes {
@@ -310,15 +303,12 @@ impl Driver {
     }
 
     fn wants_input(&self) -> bool {
-        self.connection.wants_input() && self.feeds.values().all(Attached::wants_input)
+        self.connection.wants_input() && self.feeds.wants_input()
     }
 
     fn deadline(&self) -> Option<Duration> {
-        let feeds = self
-            .feeds
-            .values()
-            .filter_map(|feed| feed.core().deadline());
-        feeds.chain(self.connection.poll_timeout()).min()
+        let deadlines = [self.connection.poll_timeout(), self.feeds.deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     fn session(&self) -> Session {

@@ -4,7 +4,6 @@ use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 use crypto::Dialect;
-use event_listener::Event as Wake;
 use replicate::{Action, PeerConfig, PeerId};
 use wire::{Extension, Message, Options, Request};
 
@@ -12,6 +11,7 @@ use crate::{
     Event, Result,
     core::Core,
     extension::Name,
+    ready::Bell,
     state::State,
     stats::{Counters, Stats},
     view::View,
@@ -41,7 +41,7 @@ pub struct PeerInfo {
 pub(crate) struct Slot {
     id: PeerId,
     actions: VecDeque<Action>,
-    wake: Arc<Wake>,
+    bell: Arc<Bell>,
     remote_public_key: Option<[u8; 32]>,
     dialect: Dialect,
     pub(crate) counters: Counters,
@@ -55,7 +55,7 @@ pub(crate) struct Slot {
 
 /// A connection that becomes a peer.
 pub(crate) struct Joining {
-    pub(crate) wake: Arc<Wake>,
+    pub(crate) bell: Arc<Bell>,
     pub(crate) config: PeerConfig,
     pub(crate) remote_public_key: Option<[u8; 32]>,
     pub(crate) dialect: Dialect,
@@ -64,7 +64,7 @@ pub(crate) struct Joining {
 impl Slot {
     pub(crate) fn new(
         id: PeerId,
-        wake: Arc<Wake>,
+        bell: Arc<Bell>,
         remote_public_key: Option<[u8; 32]>,
         dialect: Dialect,
         ack: bool,
@@ -72,7 +72,7 @@ impl Slot {
         Slot {
             id,
             actions: VecDeque::new(),
-            wake,
+            bell,
             remote_public_key,
             dialect,
             counters: Counters::default(),
@@ -89,10 +89,6 @@ impl Slot {
             dialect: self.dialect,
             remote_length,
         }
-    }
-
-    fn wake(&self) {
-        self.wake.notify(usize::MAX);
     }
 
     /// Sends a message of the extension `name`, one of our `names`. Says whether the remote can have a use for it.
@@ -156,7 +152,7 @@ impl Slot {
         if !self.merge(&action) {
             self.actions.push_back(action);
         }
-        self.wake();
+        self.bell.ring();
     }
 
     /// Joins the news of an append to those still unsent, so that a peer that doesn't read costs no memory for each.
@@ -242,17 +238,18 @@ impl Core {
         }
     }
 
-    /// A connection is to carry this feed. It is woken when the feed is closed, though the remote may not have answered yet.
-    pub(crate) fn attach(&self, wake: &Arc<Wake>) {
+    /// A connection is to carry this feed. Its bell is rung when the feed is closed, though the remote may not have answered
+    /// yet.
+    pub(crate) fn attach(&self, bell: &Arc<Bell>) {
         let connections = &mut self.state().connections;
         connections.retain(|connection| connection.strong_count() > 0);
-        connections.push(Arc::downgrade(wake));
+        connections.push(Arc::downgrade(bell));
     }
 
     /// Adds a peer; it leaves when the guard is dropped.
     pub(crate) fn join(self: &Arc<Self>, joining: Joining) -> Member {
         let Joining {
-            wake,
+            bell,
             mut config,
             remote_public_key,
             dialect,
@@ -262,7 +259,7 @@ impl Core {
         let id = PeerId(state.next_peer);
         state.next_peer += 1;
         config.extensions = state.names();
-        let slot = Slot::new(id, wake, remote_public_key, dialect, config.ack);
+        let slot = Slot::new(id, bell, remote_public_key, dialect, config.ack);
         state.peers.insert(id, slot);
         let State {
             feed, replicator, ..

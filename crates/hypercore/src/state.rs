@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, sync::Weak, time::Duration};
 
 use async_channel::Sender;
-use event_listener::Event as Wake;
 use feed::Feed;
 use replicate::{Action, PeerId, Replicator, WishId};
 
 use crate::{
     extension::{Name, Registered},
     peers::Slot,
+    ready::Bell,
     stats::Counters,
     view::View,
 };
@@ -24,7 +24,7 @@ pub(crate) struct State {
     pub(crate) totals: Counters,
     pub(crate) extensions: BTreeMap<Name, Registered>,
     /// The connections that carry the feed, or are about to.
-    pub(crate) connections: Vec<Weak<Wake>>,
+    pub(crate) connections: Vec<Weak<Bell>>,
     /// The wish for a longer feed that is always there if the length is to be followed.
     eager: Eager,
     /// To be announced once the lock is given back.

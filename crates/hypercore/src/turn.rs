@@ -9,12 +9,14 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use crypto::DiscoveryKey;
 use event_listener::EventListener;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::Future;
 
-use crate::runtime::{BoxFuture, Runtime};
+use crate::{
+    questions::{About, Questions},
+    runtime::{BoxFuture, Runtime},
+};
 
 /// Why a turn ended.
 #[derive(Debug)]
@@ -28,9 +30,20 @@ pub(crate) enum Turn {
     /// Somebody has left work for this connection.
     Woken,
     /// The program has answered a question.
-    Answered(Answer),
+    Answered(About, bool),
     /// The deadline has come.
     Due,
+}
+
+/// Whether to wait at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Until something happens.
+    Wait,
+    /// There is more to do already.
+    Again,
+    /// There is, but others shall have their turn on the thread first.
+    Yield,
 }
 
 /// What a turn may do besides waiting.
@@ -39,8 +52,9 @@ pub(crate) struct Waiting<'a> {
     /// Whether to read at all: not while the remote doesn't take what it has asked for.
     pub(crate) reading: bool,
     pub(crate) output: &'a mut Bytes,
-    pub(crate) wake: &'a mut Pin<Box<EventListener>>,
-    pub(crate) questions: &'a mut Vec<Question>,
+    pub(crate) pace: Pace,
+    pub(crate) wake: &'a mut EventListener,
+    pub(crate) questions: &'a mut Questions,
     pub(crate) timer: &'a mut Timer,
 }
 
@@ -60,6 +74,15 @@ impl Waiting<'_> {
         if !self.output.is_empty() && self.poll_write(socket, cx)?.is_ready() {
             return Poll::Ready(Ok(Turn::Written));
         }
+        match self.pace {
+            Pace::Wait => {}
+            Pace::Again => return Poll::Ready(Ok(Turn::Woken)),
+            Pace::Yield => {
+                self.pace = Pace::Again;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
         if self.reading
             && let Poll::Ready(read) = Pin::new(socket).poll_read(cx, self.input)
         {
@@ -68,25 +91,13 @@ impl Waiting<'_> {
                 len => Turn::Received(len),
             }));
         }
-        if self.wake.as_mut().poll(cx).is_ready() {
+        if Pin::new(&mut *self.wake).poll(cx).is_ready() {
             return Poll::Ready(Ok(Turn::Woken));
         }
-        if let Poll::Ready(answer) = self.poll_questions(cx) {
-            return Poll::Ready(Ok(Turn::Answered(answer)));
+        if let Poll::Ready((about, answer)) = self.questions.poll(cx) {
+            return Poll::Ready(Ok(Turn::Answered(about, answer)));
         }
         self.timer.poll(cx).map(|()| Ok(Turn::Due))
-    }
-
-    fn poll_questions(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
-        for at in 0..self.questions.len() {
-            if let Some(question) = self.questions.get_mut(at)
-                && let Poll::Ready(answer) = question.answer.as_mut().poll(cx)
-            {
-                drop(self.questions.swap_remove(at));
-                return Poll::Ready(answer);
-            }
-        }
-        Poll::Pending
     }
 
     fn poll_write<S>(&mut self, socket: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>>
@@ -102,45 +113,6 @@ impl Waiting<'_> {
             }
         }
         Pin::new(socket).poll_flush(cx)
-    }
-}
-
-/// Something that the program was asked, and that it may take its time for.
-pub(crate) struct Question {
-    feed: Option<DiscoveryKey>,
-    answer: BoxFuture<Answer>,
-}
-
-/// What the program has made up its mind about.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// Whether the remote is welcome.
-    Authenticated(bool),
-    /// It has looked for the feed that the remote has opened.
-    Looked(DiscoveryKey),
-}
-
-impl Question {
-    pub(crate) fn authenticate(decision: BoxFuture<bool>) -> Self {
-        Question {
-            feed: None,
-            answer: Box::pin(async { Answer::Authenticated(decision.await) }),
-        }
-    }
-
-    pub(crate) fn look(discovery_key: DiscoveryKey, looking: BoxFuture<()>) -> Self {
-        Question {
-            feed: Some(discovery_key),
-            answer: Box::pin(async move {
-                looking.await;
-                Answer::Looked(discovery_key)
-            }),
-        }
-    }
-
-    /// Whether it asks for this feed, which may have been added meanwhile.
-    pub(crate) fn is_about(&self, feed: &DiscoveryKey) -> bool {
-        self.feed.as_ref() == Some(feed)
     }
 }
 
