@@ -143,6 +143,7 @@ impl AppendPlan {
             changes: self.changes,
             roots: self.growth.roots,
             kind: self.kind,
+            pairs: Vec::new(),
             events,
         }
     }

@@ -162,6 +162,7 @@ impl Feed {
             changes,
             roots: self.roots.clone(),
             kind: self.kind,
+            pairs: Vec::new(),
             events,
         })
     }

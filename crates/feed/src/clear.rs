@@ -107,6 +107,7 @@ impl ClearPlan {
             changes: self.changes,
             roots: self.roots,
             kind: self.kind,
+            pairs: Vec::new(),
             events,
         })
     }

@@ -6,10 +6,11 @@ use core::fmt;
 use bitfield::{Bitfield, Changes};
 use core::ops::Range;
 use crypto::{Dialect, DiscoveryKey, KeyPair, PublicKey};
-use merkle::Roots;
+use flat_tree::Index;
+use merkle::{Pair, Roots};
 use storage::Batch;
 
-use crate::Error;
+use crate::{Error, hints::Hints};
 
 /// The log of one feed: its key, its roots, and which blocks and hashes are stored.
 ///
@@ -52,6 +53,7 @@ pub struct Feed {
     pub(crate) kind: Kind,
     pub(crate) roots: Roots,
     pub(crate) bitfield: Bitfield,
+    pub(crate) hints: Hints,
     pub(crate) max_length: u64,
     pub(crate) external: bool,
     pub(crate) read_only: bool,
@@ -105,6 +107,13 @@ impl Feed {
         &self.bitfield
     }
 
+    /// Whether the hash of a block is known: stored, or said in an answer without the block, which leaves the size of a block
+    /// open and is remembered only for a while. Asking for the hash of such a block brings nothing new.
+    pub fn knows_hash(&self, block: u64) -> bool {
+        let leaf = Index::from_block(block);
+        self.bitfield.has_node(leaf) || self.hints.below(leaf.parent()).is_some()
+    }
+
     /// Whether it can be appended to.
     pub fn is_writable(&self) -> bool {
         match self.kind {
@@ -143,6 +152,10 @@ impl Feed {
         self.roots = commit.roots;
         self.kind = commit.kind;
         self.bitfield.apply(commit.changes);
+        commit
+            .pairs
+            .into_iter()
+            .for_each(|pair| self.hints.add(pair));
         commit.events
     }
 
@@ -186,6 +199,8 @@ pub struct Commit {
     pub(crate) changes: Changes,
     pub(crate) roots: Roots,
     pub(crate) kind: Kind,
+    /// To be remembered, and not written.
+    pub(crate) pairs: Vec<Pair>,
     pub(crate) events: Vec<Event>,
 }
 

@@ -29,6 +29,7 @@ impl Feed {
             changes: self.bitfield.draft().finish(),
             roots: self.roots.clone(),
             kind: Kind::Static,
+            pairs: [].into(),
             events: [Event::Finalized { key }].into(),
         })
     }

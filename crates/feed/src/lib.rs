@@ -18,6 +18,7 @@ mod feed;
 mod finalize;
 mod get;
 mod header;
+mod hints;
 mod layout;
 mod open;
 mod options;

@@ -9,7 +9,7 @@ use core::fmt;
 use bytes::Bytes;
 use crypto::{PublicKey, Signable, Signature, SignatureError, Verified, leaf_hash};
 use flat_tree::{Index, full_roots};
-use merkle::{Accepted, Check, Checked, Node, Proof, Roots, insert};
+use merkle::{Accepted, Check, Checked, Node, Pair, Proof, Roots, insert};
 use storage::{Batch, File, Read};
 
 use crate::{
@@ -190,6 +190,7 @@ struct Merged<'a> {
     signatures: BTreeMap<u64, Signature>,
     growth: Option<Roots>,
     kind: Kind,
+    pairs: Vec<Pair>,
     events: Vec<Event>,
     refused: Vec<u64>,
 }
@@ -204,6 +205,7 @@ impl<'a> Merged<'a> {
             signatures: BTreeMap::new(),
             growth: None,
             kind: feed.kind,
+            pairs: Vec::new(),
             events: Vec::new(),
             refused: Vec::new(),
         }
@@ -226,6 +228,7 @@ impl<'a> Merged<'a> {
                 .iter()
                 .map(|node| (node.index, *node)),
         );
+        self.pairs.extend(put.accepted.pair());
         if let Some((length, signature)) = put.accepted.signature() {
             self.signatures.insert(length, signature);
         }
@@ -287,6 +290,7 @@ impl<'a> Merged<'a> {
             changes,
             roots: self.growth.unwrap_or_else(|| self.feed.roots.clone()),
             kind: self.kind,
+            pairs: self.pairs,
             events,
         };
         (commit, self.refused)

@@ -8,7 +8,9 @@
 //!
 //! Each pair of children is checked against the hash of its parent, and the roots were checked when the feed was opened, so
 //! a damaged file gives an error and not another block. A sparse copy may know a node, and below it only what belonged to a
-//! shorter tree: then sizes from the left decide as far as they go.
+//! shorter tree: then sizes from the left decide as far as they go. How two blocks share the bytes of the node above
+//! them may be known from an answer without a block only, which could be wrong about that; once one of the two is here it is
+//! certain.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -56,7 +58,7 @@ pub enum SeekStep {
         /// What to read.
         reads: Vec<Read>,
     },
-    /// The byte is in this block.
+    /// The byte is in this block. If neither this block nor its neighbour is stored, it may be the neighbour after all.
     Found {
         /// The block. The length of the feed, if the byte is just behind the last one.
         block: u64,
@@ -152,6 +154,16 @@ fn look(feed: &Feed, top: Node, rest: u64) -> SeekStep {
     let mut wanted = Vec::new();
     gather(feed, top.index, levels, &mut wanted);
     if wanted.is_empty() {
+        if let Some(pair) = feed.hints.below(top.index) {
+            let (leaf, offset) = match rest < pair.left.size {
+                true => (pair.left.index, rest),
+                false => (pair.right.index, rest.saturating_sub(pair.left.size)),
+            };
+            return SeekStep::Found {
+                block: leaf.first_block(),
+                offset,
+            };
+        }
         return SeekStep::Unknown {
             within: top.index.first_block()..top.index.end_block(),
         };

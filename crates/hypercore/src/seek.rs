@@ -29,6 +29,9 @@ impl<E: Encoding> Hypercore<E> {
     /// Finds the block that holds a byte, and where in the block the byte is. On a sparse copy hashes are fetched for that,
     /// but no blocks. The byte behind the last one is found at the beginning of the block behind the last one.
     ///
+    /// Of two blocks side by side, the even one first, the hashes prove only how many bytes they have together. As long as neither
+    /// is here, a peer that lies can name the wrong one of the two; after [`get`](Self::get) of either the answer is certain.
+    ///
     /// ```
     /// # async_std::task::block_on(async {
     /// use hypercore::{Hypercore, Storage};
@@ -255,6 +258,14 @@ impl ByteReader {
                     }
                 };
                 let bytes = fetch(&core, block, Patience::default(), None).await?;
+                // Of two blocks neither of which was here it is certain only now which one has the byte.
+                if next.is_none() && position > 0 {
+                    let (certain, offset) = find(&core, position, Wait::Forever).await?;
+                    if (certain, position - offset) != (block, start) {
+                        place = Some((certain, position - offset));
+                        continue;
+                    }
+                }
                 if !bytes.is_empty() {
                     return Ok(Piece {
                         block,

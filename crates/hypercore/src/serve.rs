@@ -2,6 +2,7 @@
 
 use crypto::Signature;
 use feed::Feed;
+use flat_tree::Index;
 use merkle::{ProofRequest, RemoteTree};
 use wire::{Data, Request};
 
@@ -69,11 +70,12 @@ pub(crate) fn serve(
     Ok(Some(Answer { data, found }))
 }
 
-/// The block that holds a byte, if it is one of ours. The byte behind the last one is in no block that could be proved.
+/// The block that holds a byte, if its hash is stored. The byte behind the last one is in no block that could be proved.
 fn find_stored(core: &Core, byte: u64) -> Result<Option<u64>> {
     match find_local(core, byte) {
         Ok(Place::Found(block, _)) => {
-            Ok(Some(block).filter(|block| *block < core.read(Feed::length)))
+            let stored = |feed: &Feed| feed.bitfield().has_node(Index::from_block(block));
+            Ok(Some(block).filter(|_| core.read(stored)))
         }
         Ok(Place::Unknown(_)) | Err(Error::Feed(feed::Error::BeyondEnd { .. })) => Ok(None),
         Err(error) => Err(error),

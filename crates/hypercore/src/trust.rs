@@ -138,7 +138,8 @@ impl<E: Encoding> Hypercore<E> {
         Ok(self.roots(block)?.nodes().to_vec())
     }
 
-    /// Hash and size of a block, whether the block itself is stored here or not.
+    /// Hash and size of a block, whether the block itself is stored here or not. Both are certain: they are known of blocks
+    /// that are here and of their neighbours.
     ///
     /// # Errors
     /// [`Error::Feed`](crate::Error::Feed) if there is no such block or its hash isn't stored here,

@@ -3,8 +3,6 @@
 use std::ops::Range;
 
 use feed::Feed;
-use flat_tree::Index;
-use merkle::NodeSet;
 use replicate::Local;
 
 /// A borrowed feed that answers what the replicator asks: what is stored, and which hashes are known.
@@ -28,7 +26,7 @@ impl Local for View<'_> {
     }
 
     fn has_node_of(&self, block: u64) -> bool {
-        self.0.bitfield().has(Index::from_block(block))
+        self.0.knows_hash(block)
     }
 
     fn digest(&self, block: u64) -> u64 {

@@ -246,7 +246,9 @@ impl Check {
             _ => return Err(ProofError::Empty),
         };
 
+        let is_new = |node: &Node| self.reads.binary_search(&node.index).is_err();
         let mut chain = Vec::with_capacity(2 * self.steps.len() + 2);
+        let mut pair = None;
         let mut top = leaf;
         for step in &self.steps {
             let sibling = match *step {
@@ -254,7 +256,13 @@ impl Check {
                 Step::Stored(index) => find(index)?,
             };
             let parent = Node::parent(&top, &sibling)?;
-            chain.extend([top, sibling]);
+            // The parent covers only the sum of the two sizes. One of them is known of a block that is here or from a
+            // sibling that is stored; further up each follows from what lies below it.
+            if !self.has_value && top.index == leaf.index && is_new(&sibling) {
+                pair = Some(Pair::of(top, sibling));
+            } else {
+                chain.extend([top, sibling]);
+            }
             top = parent;
         }
         let mut accepted = Accepted {
@@ -262,10 +270,10 @@ impl Check {
             leaf,
             verified: chain,
             new: Vec::new(),
+            pair,
             growth: None,
             signature: None,
         };
-        let is_new = |node: &Node| self.reads.binary_search(&node.index).is_err();
         match &self.end {
             End::Anchor(index) => {
                 if find(*index)? != top {
@@ -444,8 +452,33 @@ pub struct Accepted {
     leaf: Node,
     verified: Vec<Node>,
     new: Vec<Node>,
+    pair: Option<Pair>,
     growth: Option<Roots>,
     signature: Option<(u64, Signature)>,
+}
+
+/// Two leaves side by side, of which only the sum of the sizes is verified. The hashes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The left one.
+    pub left: Node,
+    /// The right one.
+    pub right: Node,
+}
+
+impl Pair {
+    fn of(one: Node, other: Node) -> Self {
+        let (left, right) = match one.index < other.index {
+            true => (one, other),
+            false => (other, one),
+        };
+        Pair { left, right }
+    }
+
+    /// The node above the two.
+    pub fn parent(&self) -> Index {
+        self.left.index.parent()
+    }
 }
 
 impl Accepted {
@@ -459,7 +492,7 @@ impl Accepted {
         &self.leaf
     }
 
-    /// Every node that took part, stored before or not.
+    /// Every node that took part and is verified as a whole, stored before or not.
     pub fn verified(&self) -> &[Node] {
         &self.verified
     }
@@ -467,6 +500,12 @@ impl Accepted {
     /// The nodes that weren't stored before, by position.
     pub fn new_nodes(&self) -> &[Node] {
         &self.new
+    }
+
+    /// The lowest nodes of an answer without a block, if nothing tells how their sizes are shared out between them. They are
+    /// not among the others, and must not be stored.
+    pub fn pair(&self) -> Option<&Pair> {
+        self.pair.as_ref()
     }
 
     /// The new roots, if the proof is about a longer feed than ours.

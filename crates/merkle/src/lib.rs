@@ -46,7 +46,7 @@ mod proof;
 mod roots;
 mod tree;
 
-pub use check::{Accepted, Check, Checked, MAX_PROOF_NODES, Proof, ProofError, Unsigned};
+pub use check::{Accepted, Check, Checked, MAX_PROOF_NODES, Pair, Proof, ProofError, Unsigned};
 pub use node::{MAX_BYTES, Node, SizeOverflow};
 pub use portable::{PortableError, PortableProof};
 pub use proof::{ProofPlan, ProofRequest, RemoteTree, plan_proof};

@@ -20,7 +20,7 @@ pub trait Local {
     /// The first block at or after `from` that isn't stored.
     fn next_missing(&self, from: u64) -> u64;
 
-    /// Whether the hash of a block is stored.
+    /// Whether the hash of a block is known, so that asking for it would bring nothing new.
     fn has_node_of(&self, block: u64) -> bool;
 
     /// Which hashes around a block are known, for `Request.nodes`.

@@ -77,8 +77,15 @@ fn same_state(reader: &Log, case: &Value) {
     assert_eq!(reader.has(), ints(&case["has"]), "{name}");
     let bits = (0..reader.feed.bitfield().node_bits()).map(Index::new);
     let tree = bits.filter(|index| reader.feed.bitfield().has(*index));
-    let tree: Vec<u64> = tree.map(Index::get).collect();
-    assert_eq!(tree, ints(&case["tree"]), "{name}");
+    let tree: BTreeSet<Index> = tree.collect();
+    let theirs: BTreeSet<Index> = ints(&case["tree"]).into_iter().map(Index::new).collect();
+    assert!(tree.is_subset(&theirs), "{name}");
+    // V4: JavaScript stores the lowest pair of an answer without a block, whose sizes nobody has verified.
+    for index in theirs.difference(&tree) {
+        assert!(theirs.contains(&index.sibling()) && !tree.contains(&index.sibling()));
+        let block = index.block().expect("no other node is left out");
+        assert!(!reader.has().contains(&block) && !reader.has().contains(&(block ^ 1)));
+    }
     for block in reader.has() {
         reader.get(block).unwrap();
     }

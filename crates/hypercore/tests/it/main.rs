@@ -20,6 +20,7 @@ mod local;
 mod opening;
 mod options;
 mod pair;
+mod poison;
 mod raw;
 mod reading;
 mod relay;

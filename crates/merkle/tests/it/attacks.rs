@@ -99,11 +99,11 @@ fn a_made_up_block_after_its_hash_was_fetched_is_refused() {
                 },
             ] {
                 let result = reader.put(&author.key(), proof, Some(&value));
-                assert!(
-                    matches!(result, Err(ProofError::Mismatch { .. })),
-                    "{result:?}"
-                );
+                assert!(result.is_err(), "{result:?}");
             }
+            let (proof, value) = (author.answer(&ask(block)), author.block(block));
+            reader.put(&author.key(), proof, Some(value)).unwrap();
+            reader.assert_true(&author);
         }
     }
 }
@@ -148,16 +148,20 @@ fn shifted_sizes_are_refused_with_the_block() {
 }
 
 #[test]
-fn shifted_sizes_of_a_hash_never_reach_beyond_its_pair() {
+fn shifted_sizes_of_a_hash_are_never_taken_for_verified() {
     let author = Author::of(6, 8);
     let key = author.key();
     let mut proof = author.answer(&ask_hash(3));
     proof.nodes[0].size += 1;
     proof.nodes[1].size -= 1;
     let accepted = Reader::new().check(&key, proof, None).unwrap();
-    for node in accepted.new_nodes() {
-        let is_true = author.copy.nodes[&node.index] == *node;
-        assert_eq!(is_true, ![4, 6].contains(&node.index.get()));
+    for node in accepted.verified() {
+        assert_eq!(author.copy.nodes[&node.index], *node);
+    }
+    let pair = accepted.pair().unwrap();
+    for leaf in [pair.left, pair.right] {
+        let honest = author.copy.nodes[&leaf.index];
+        assert!(leaf.hash == honest.hash && leaf.size != honest.size);
     }
     // Where one of the pair is known, the other follows.
     let mut reader = Reader::new();
@@ -166,6 +170,32 @@ fn shifted_sizes_of_a_hash_never_reach_beyond_its_pair() {
     let mut proof = author.answer(&ask_hash(3));
     proof.nodes[0].size += 1;
     assert!(reader.check(&key, proof, None).is_err());
+}
+
+#[test]
+fn a_hash_alone_has_a_certain_size_only_as_a_root_or_beside_a_stored_one() {
+    for length in 1..20 {
+        let author = Author::of(6, length);
+        let key = author.key();
+        for block in 0..length {
+            let mut reader = Reader::new();
+            let accepted = reader
+                .check(&key, author.answer(&ask_hash(block)), None)
+                .unwrap();
+            let is_root = author.copy.roots.node(Index::from_block(block)).is_some();
+            assert_eq!(accepted.pair().is_none(), is_root, "{block} of {length}");
+            if block ^ 1 < length {
+                let value = Some(&author.block(block ^ 1)[..]);
+                reader
+                    .put(&key, author.answer(&ask(block ^ 1)), value)
+                    .unwrap();
+                let accepted = reader
+                    .check(&key, author.answer(&ask_hash(block)), None)
+                    .unwrap();
+                assert_eq!(accepted.pair(), None);
+            }
+        }
+    }
 }
 
 #[test]

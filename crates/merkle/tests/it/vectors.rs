@@ -226,8 +226,18 @@ fn same_state(reader: &Reader, case: &Value) {
     assert_eq!(bytes, int(&case["byteLength"]), "{name}");
     let has: Vec<u64> = reader.blocks.keys().copied().collect();
     assert_eq!(has, ints(&case["has"]), "{name}");
-    let stored: Vec<Index> = reader.tree.iter().collect();
-    assert_eq!(indices(&stored), ints(&case["tree"]), "{name}");
+    let stored: BTreeSet<Index> = reader.tree.iter().collect();
+    let theirs: BTreeSet<Index> = ints(&case["tree"]).into_iter().map(Index::new).collect();
+    assert!(stored.is_subset(&theirs), "{name}");
+    // JavaScript stores the lowest pair of an answer without a block, whose sizes nobody has verified.
+    for index in theirs.difference(&stored) {
+        assert!(theirs.contains(&index.sibling()) && !stored.contains(&index.sibling()));
+        let block = index.block().expect("no other node is left out");
+        assert!(
+            !has.contains(&block) && !has.contains(&(block ^ 1)),
+            "{name}"
+        );
+    }
 }
 
 fn put(reader: &mut Reader, key: &PublicKey, message: &Value) -> Result<(), ProofError> {
