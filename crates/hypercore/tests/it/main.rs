@@ -17,6 +17,7 @@ mod hooks;
 mod hostile;
 mod javascript;
 mod local;
+mod long;
 mod opening;
 mod options;
 mod pair;
