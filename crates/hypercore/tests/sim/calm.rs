@@ -7,14 +7,19 @@ use hypercore::{Result, Session};
 use crate::{
     check,
     edge::{Edge, Fate, Other, Terms},
-    faults::Quality,
+    faults::{Quality, millis},
     node::Role,
     plan::{Plan, willing},
+    probe,
+    talk::Talk,
     world::{Played, World},
 };
 
 /// By when everything that is offered must have arrived, once the storm is over.
 const CALM: Duration = Duration::from_secs(600);
+
+/// How long the last bytes may be under way.
+const HUSH: Duration = Duration::from_secs(20);
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -45,20 +50,52 @@ impl World {
                 node.set_downloading(node.role != Role::Writer);
             }
         }
-        loop {
-            let next = self.sim.now() + SECOND;
-            self.run_until(next);
-            let unmet = check::unmet(self);
-            if unmet.is_empty() {
-                break;
+        for _ in 0..self.rng.below(20) {
+            for _ in 0..self.rng.below(4) {
+                self.talk();
             }
-            assert!(self.sim.now() < now + CALM, "not granted: {unmet:#?}");
+            let next = self.sim.now() + millis(self.rng.below(1_000));
+            self.run_until(next);
         }
+        self.wait_for_all(now + CALM);
         check::stored(self);
         check::acknowledged(self);
         if self.peaceful {
             check::nothing_twice(self);
         }
+        self.hush();
+    }
+
+    /// Lets time pass until everything is there that is offered.
+    fn wait_for_all(&mut self, limit: Duration) {
+        loop {
+            let next = self.sim.now() + SECOND;
+            self.run_until(next);
+            let unmet = check::unmet(self);
+            if unmet.is_empty() {
+                return;
+            }
+            assert!(self.sim.now() < limit, "not granted: {unmet:#?}");
+        }
+    }
+
+    /// Nothing is under way any more: everybody knows what there is to know.
+    fn hush(&mut self) {
+        let hush = self.sim.now() + HUSH;
+        self.run_until(hush);
+        if let Some(talk) = &mut self.talk {
+            talk.last_words(&self.nodes, &self.edges);
+            let hush = self.sim.now() + HUSH;
+            self.run_until(hush);
+        }
+        if let Some(talk) = &self.talk {
+            talk.judge(&self.nodes, &self.edges);
+        }
+        for _ in 0..self.rng.below(12) {
+            self.probe();
+        }
+        let limit = self.sim.now() + CALM;
+        self.wait_for_all(limit);
     }
 
     /// Two peers with all there is part by themselves.
@@ -130,20 +167,20 @@ impl World {
         }
     }
 
-    /// All feeds are closed.
+    /// Everything is closed, in one way or another, and nothing is left.
     pub(crate) fn end(mut self) -> Played {
-        for node in &self.nodes {
-            node.close();
+        match self.rng.below(4) {
+            0 => self.lose_all_connections(),
+            1 => return self.stop(),
+            _ => {}
         }
-        self.sim.run_ready();
-        self.look_after_wishes();
-        assert!(self.wishes.is_empty(), "waits for a closed feed");
+        self.close_all();
         let now = self.sim.now();
         for edge in &mut self.edges {
             edge.fate = Fate::Gone;
             let peers: Vec<usize> = edge.peers().collect();
             if let Some(up) = &mut edge.up {
-                up.hang_up(&mut self.rng);
+                up.hang_up_all();
                 for peer in peers {
                     up.must_be_left_by(peer, now);
                 }
@@ -161,15 +198,70 @@ impl World {
             "goes on after all feeds are closed: {left:#?}"
         );
         assert_eq!(self.sim.next_timer(), None, "a timer without a task");
-        Played {
+        self.played()
+    }
+
+    /// All feeds are closed: whoever waits is told so before time passes.
+    fn close_all(&mut self) {
+        for node in &self.nodes {
+            node.close();
+        }
+        self.sim.run_ready();
+        self.look_after_wishes();
+        assert!(self.wishes.is_empty(), "waits for a closed feed");
+        for n in 0..self.nodes.len() {
+            probe::closed(&self.nodes[n].feed);
+            if let Some(talk) = &mut self.talk {
+                talk.closed(n);
+            }
+        }
+    }
+
+    /// All futures of connections are dropped at once: whoever waits only as long as there is hope is told that there is none.
+    fn lose_all_connections(&mut self) {
+        for edge in &mut self.edges {
+            edge.fate = Fate::Gone;
+            if let Some(up) = &mut edge.up {
+                up.abandon_all();
+            }
+        }
+        self.sim.run_ready();
+        self.look_after_wishes();
+        for node in &self.nodes {
+            assert_eq!(node.feed.peers(), [], "a peer without a connection");
+        }
+        let mut wishes = self.wishes.iter();
+        let hopes = wishes.find(|wished| wished.gives_up());
+        assert!(hopes.is_none(), "hopes: {:?}", hopes.map(|w| &w.wish));
+    }
+
+    /// The runtime stops: all that was running is dropped where it stands.
+    fn stop(self) -> Played {
+        self.sim.stop();
+        assert_eq!(self.sim.next_timer(), None, "a timer without a task");
+        for node in &self.nodes {
+            assert_eq!(node.feed.peers(), [], "a peer without a connection");
+            node.close();
+            probe::closed(&node.feed);
+        }
+        self.played()
+    }
+
+    fn played(self) -> Played {
+        let played = Played {
             feeds: self.feeds.len(),
             copies: self.nodes.len(),
             blocks: self.feeds.iter().map(|feed| feed.blocks.len()).sum(),
+            heard: self.talk.as_ref().map_or(0, Talk::heard),
             time: self.sim.now(),
             trace: self.sim.trace(),
             most_memory: self.watch.peak(),
             least_left: self.watch.least_left(),
             most_for_each: self.watch.most_for_each(),
-        }
+        };
+        let watch = self.watch;
+        drop(self);
+        watch.nothing_is_left();
+        played
     }
 }

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, future::IntoFuture};
 use bytes::Bytes;
 
 use crate::{
-    edge::{Fate, Other, copy_at},
+    edge::{Fate, Other},
+    ends::copy_at,
     executor::lock,
     node::{Node, Role, at_once},
     wishes::{Wish, Wished},
@@ -191,6 +192,12 @@ pub(crate) fn is_complete(world: &World, one: usize, other: usize, feed: usize) 
         let has = reader.feed.has(block) || diary.cleared.contains(&block);
         assert!(has, "finished without block {block} of feed {feed}");
     }
+}
+
+/// Whether a peer that stays connected with a copy has a block and gives it.
+pub(crate) fn is_offered(world: &World, n: usize, block: u64) -> bool {
+    let mut peers = peers(world, n).into_iter();
+    peers.any(|peer| world.nodes[peer].feed.has(block))
 }
 
 /// The honest copies that stay connected with one, and give what they have.

@@ -1,22 +1,20 @@
 //! What joins two peers of a world: connections, one after the other.
 
-use std::{future::IntoFuture, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use hypercore::{
-    Connection, ConnectionHandle, Dialect, DialectChoice, Error, FeedOptions, Hold, Hypercore,
-    NoiseKeyPair, PeerError, ProtocolError, ReplicationError, Result, Role, Security, Session,
+    Error, FeedOptions, PeerError, ProtocolError, ReplicationError, Result, Role, Security, Session,
 };
 use testkit::Rng;
 
 use crate::{
-    executor::{Sim, Task},
+    ends::{End, Manner, Scene, copy_at},
+    executor::Task,
     faults::Quality,
     liars::{Liar, Lie},
-    net::{self, Cable, Socket},
+    net::{self, Cable},
     node::{Node, dialect},
     plan::{Plan, Step, What},
-    runtime::Surroundings,
-    shelf::Shelf,
 };
 
 /// Who is at the other end.
@@ -72,15 +70,6 @@ pub(crate) struct Up {
     pub(crate) over_by: Option<Duration>,
 }
 
-/// One end of a connection.
-pub(crate) struct End {
-    pub(crate) peer: usize,
-    task: Task<Result<Session>>,
-    /// Of a connection for many feeds.
-    handle: Option<ConnectionHandle>,
-    hold: Option<Hold>,
-}
-
 /// How a connection is made.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
@@ -89,52 +78,11 @@ pub(crate) struct Terms {
     pub(crate) plan: Plan,
 }
 
-/// What a connection needs of its world.
-pub(crate) struct Scene<'a> {
-    pub(crate) sim: &'a Sim,
-    pub(crate) nodes: &'a [Node],
-    /// Of each peer.
-    pub(crate) shelves: &'a [Shelf],
-    /// The author's copies, by feed.
-    pub(crate) truths: &'a [Hypercore],
-}
-
-impl Scene<'_> {
-    /// The copy of a feed at a peer.
-    fn copy(&self, peer: usize, feed: usize) -> Option<&Node> {
-        copy_at(self.nodes, peer, feed)
-    }
-}
-
-/// The copy of a feed at a peer.
-pub(crate) fn copy_at(nodes: &[Node], peer: usize, feed: usize) -> Option<&Node> {
-    let mut nodes = nodes.iter();
-    nodes.find(|node| node.peer == peer && node.copy_of == feed)
-}
-
 /// How long somebody who has said all may wait for the other one to hang up.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// After one end is over, the other one has so long to notice: the longest silence that is borne.
 const NOTICE: Duration = Duration::from_secs(45);
-
-/// What both ends agree on.
-struct Manner {
-    spoken: Dialect,
-    auto: bool,
-    security: Security,
-    live: [bool; 2],
-    roles: [Role; 2],
-}
-
-impl Manner {
-    fn dialect(&self, n: usize) -> DialectChoice {
-        match self.roles[n] {
-            Role::Initiator if self.auto => DialectChoice::Auto,
-            _ => DialectChoice::Fixed(self.spoken),
-        }
-    }
-}
 
 impl Edge {
     pub(crate) fn new(one: usize, other: Other, only: Option<usize>) -> Self {
@@ -244,113 +192,6 @@ impl Edge {
     }
 }
 
-impl Scene<'_> {
-    /// An end that is for one feed.
-    fn one(
-        &self,
-        rng: &mut Rng,
-        manner: &Manner,
-        (n, peer): (usize, usize),
-        feed: usize,
-        plan: &Plan,
-        socket: Socket,
-    ) -> End {
-        let node = self.copy(peer, feed).unwrap();
-        let options = plan.steps.iter().find_map(|step| match step.what {
-            What::Add(_, options) if step.end == n => Some(options),
-            _ => None,
-        });
-        let options = options.unwrap_or_default();
-        let pair = NoiseKeyPair::from_seed(rng.array());
-        let mut replicate = node
-            .feed
-            .replicate(manner.roles[n], socket)
-            .live(manner.live[n])
-            .dialect(manner.dialect(n))
-            .security(manner.security)
-            .key_pair(pair)
-            .ack(options.ack)
-            .upload(options.upload)
-            .download(options.download);
-        if let Some(most) = options.max_requests {
-            replicate = replicate.max_requests(most);
-        }
-        let name = format!("a connection of {peer}");
-        End {
-            peer,
-            task: self.sim.spawn(name, replicate.into_future()),
-            handle: None,
-            hold: None,
-        }
-    }
-
-    /// An end that is for any number of feeds.
-    fn many(
-        &self,
-        rng: &mut Rng,
-        manner: &Manner,
-        (n, peer): (usize, usize),
-        plan: &Plan,
-        socket: Socket,
-    ) -> End {
-        let pair = NoiseKeyPair::from_seed(rng.array());
-        let surroundings = Surroundings::new(self.sim, Rng::new(rng.next_u64()));
-        let mut connection = Connection::new(manner.roles[n])
-            .live(manner.live[n])
-            .dialect(manner.dialect(n))
-            .security(manner.security)
-            .key_pair(pair)
-            .runtime(Arc::new(surroundings));
-        if plan.on_demand[n] {
-            let shelf = &self.shelves[peer];
-            connection = connection.on_discovery_key(shelf.on_demand(self.sim, rng));
-        }
-        let mut hold = None;
-        let handle = connection.handle();
-        let now = plan.steps.iter().filter(|step| step.at.is_zero());
-        for step in now.filter(|step| step.end == n) {
-            obey(step.what, &handle, &mut hold, |feed| self.copy(peer, feed));
-        }
-        let name = format!("a connection of {peer}");
-        End {
-            peer,
-            task: self.sim.spawn(name, connection.run(socket)),
-            handle: Some(handle),
-            hold,
-        }
-    }
-}
-
-/// Takes a step at one end.
-fn obey<'a>(
-    what: What,
-    handle: &ConnectionHandle,
-    hold: &mut Option<Hold>,
-    copy: impl Fn(usize) -> Option<&'a Node>,
-) {
-    // A connection that isn't live may have ended by now.
-    let fine = |done: Result<()>| matches!(done, Ok(()) | Err(Error::Closed));
-    let done = match what {
-        What::Add(feed, options) => {
-            copy(feed).map_or(Ok(()), |node| handle.add_with(&node.feed, options))
-        }
-        What::Remove(feed) => copy(feed).map_or(Ok(()), |node| handle.remove(&node.feed)),
-        What::Hold => {
-            *hold = Some(handle.hold());
-            Ok(())
-        }
-        What::LetGo => {
-            *hold = None;
-            Ok(())
-        }
-        What::HangUp => {
-            handle.hang_up();
-            Ok(())
-        }
-    };
-    assert!(fine(done.clone()), "{what:?}: {done:?}");
-}
-
 impl Up {
     /// Takes it away from both ends.
     pub(crate) fn cut(&mut self) {
@@ -363,6 +204,19 @@ impl Up {
         self.disturbed = true;
         let nth = rng.below(self.ends.len() as u64) as usize;
         self.ends[nth].task.cancel();
+    }
+
+    /// Drops the futures of all ends.
+    pub(crate) fn abandon_all(&mut self) {
+        self.disturbed = true;
+        self.ends.iter().for_each(|end| end.task.cancel());
+    }
+
+    /// Ends it at all ends that are for any number of feeds.
+    pub(crate) fn hang_up_all(&mut self) {
+        self.hung_up = true;
+        let handles = self.ends.iter().filter_map(|end| end.handle.as_ref());
+        handles.for_each(|handle| handle.hang_up());
     }
 
     /// Ends it at one end, if that is for any number of feeds.
@@ -379,12 +233,7 @@ impl Up {
         let due = self.steps.iter().take_while(|step| step.at <= now).count();
         for step in self.steps.drain(..due) {
             self.hung_up |= matches!(step.what, What::HangUp);
-            let end = &mut self.ends[step.end];
-            if let Some(handle) = &end.handle {
-                obey(step.what, handle, &mut end.hold, |feed| {
-                    copy_at(nodes, end.peer, feed)
-                });
-            }
+            self.ends[step.end].obey(step.what, nodes);
         }
         due > 0
     }
@@ -450,6 +299,12 @@ impl Up {
                 self.left_by.push((peer, now + FAREWELL));
             }
         }
+    }
+
+    /// Whether nothing has happened to it since it was made.
+    pub(crate) fn is_untouched(&self) -> bool {
+        let up = self.ends.iter().all(|end| !end.task.is_done());
+        up && !self.disturbed && !self.hung_up
     }
 
     /// The results, once it is over.

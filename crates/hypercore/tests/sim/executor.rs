@@ -137,6 +137,16 @@ impl Sim {
         self.state().timers.keys().next().map(|(at, _)| *at)
     }
 
+    /// Drops all that is running, in the order in which it began.
+    pub(crate) fn stop(&self) {
+        loop {
+            let first = self.state().tasks.pop_first();
+            // What a future holds may want this lock when it goes.
+            let Some(first) = first else { return };
+            drop(first);
+        }
+    }
+
     /// Lets time pass, and wakes whoever waited for it.
     pub(crate) fn advance_to(&self, then: Duration) {
         let mut state = self.state();

@@ -11,6 +11,7 @@
 mod calm;
 mod check;
 mod edge;
+mod ends;
 mod executor;
 mod faults;
 mod found;
@@ -19,8 +20,10 @@ mod memory;
 mod net;
 mod node;
 mod plan;
+mod probe;
 mod runtime;
 mod shelf;
+mod talk;
 mod tend;
 mod wishes;
 mod world;

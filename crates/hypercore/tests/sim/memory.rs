@@ -16,8 +16,11 @@ const PER_COPY: usize = 256 * 1024;
 /// What a connection may take at both ends, whoever is at the other one.
 const PER_CONNECTION: usize = 1024 * 1024;
 
+/// What the process may keep of a world: what is made once, and the line that tells how it was.
+const SLACK: usize = 32 * 1024;
+
 /// Looks at the memory of a world.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Watch {
     start: usize,
     /// For what is stored.
@@ -62,6 +65,15 @@ impl Watch {
             .max(taken.saturating_sub(self.stored) / (self.copies + edges.len()));
         self.least_left = self.least_left.min(most.saturating_sub(taken));
         assert!(taken <= most, "{taken} bytes in memory, {most} are allowed");
+    }
+
+    /// The world is gone.
+    ///
+    /// # Panics
+    /// If memory of it is left.
+    pub(crate) fn nothing_is_left(&self) {
+        let left = ALLOCATOR.allocated().saturating_sub(self.start);
+        assert!(left <= SLACK, "{left} bytes of memory are left");
     }
 
     /// How far the bound was away when it was closest.

@@ -51,8 +51,9 @@ impl Plan {
         plan
     }
 
-    /// Brings all feeds that both ends have onto the connection. `has` says who has which.
-    pub(crate) fn calm(rng: &mut Rng, has: &[[bool; 2]]) -> Self {
+    /// Brings all feeds that both ends have onto the connection. `has` says who has which, and `peaceful` that nothing is taken
+    /// off again, which may cost a block that is under way.
+    pub(crate) fn calm(rng: &mut Rng, has: &[[bool; 2]], peaceful: bool) -> Self {
         let on_demand = [rng.one_in(2), rng.one_in(2)];
         let mut plan = Plan {
             on_demand,
@@ -61,7 +62,13 @@ impl Plan {
         for (feed, has) in has.iter().enumerate() {
             let late = rng.below(6_000);
             match has {
-                [true, true] => plan.meet(rng, feed, late),
+                [true, true] => {
+                    plan.meet(rng, feed, late);
+                    // Removed by one, who adds it again: the other one has to be asked.
+                    if !peaceful && plan.on_demand == [true, true] && rng.one_in(3) {
+                        plan.part(rng, feed, late);
+                    }
+                }
                 [false, false] => {}
                 _ if rng.one_in(2) => {
                     let at = if rng.one_in(2) { 0 } else { late };
@@ -139,14 +146,15 @@ impl Plan {
                 }
             }
         }
-        // Removed by one, who adds it again: the other one has to be asked.
-        if self.on_demand == [true, true] && rng.one_in(3) {
-            let end = rng.below(2) as usize;
-            let gone = late + 2_000 + rng.below(4_000);
-            self.push(gone, end, What::Remove(feed));
-            let again = gone + if rng.one_in(2) { 0 } else { rng.below(3_000) };
-            self.add(rng, again, end, feed);
-        }
+    }
+
+    /// One removes a feed and adds it again.
+    fn part(&mut self, rng: &mut Rng, feed: usize, late: u64) {
+        let end = rng.below(2) as usize;
+        let gone = late + 2_000 + rng.below(4_000);
+        self.push(gone, end, What::Remove(feed));
+        let again = gone + if rng.one_in(2) { 0 } else { rng.below(3_000) };
+        self.add(rng, again, end, feed);
     }
 
     fn add(&mut self, rng: &mut Rng, at: u64, end: usize, feed: usize) {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use hypercore::Hypercore;
 
 use crate::{
-    edge::{Edge, Fate, Other, Scene, Terms},
+    edge::{Edge, Fate, Other, Terms},
+    ends::Scene,
     executor::lock,
     faults::{Quality, millis},
     plan::{Plan, any_options, willing},
@@ -100,7 +101,7 @@ impl World {
         let plan = match edge.only {
             Some(feed) if calm => Plan::of_one(feed, [willing(rng), willing(rng)]),
             Some(feed) => Plan::of_one(feed, [any_options(rng), any_options(rng)]),
-            None if calm => Plan::calm(rng, &shares),
+            None if calm => Plan::calm(rng, &shares, self.peaceful),
             None => Plan::storm(rng, &shares),
         };
         let terms = Terms {
@@ -137,6 +138,9 @@ impl World {
             truths: &truths,
         };
         self.edges[nth].connect(&scene, &mut self.rng, terms);
+        if let (Some(talk), Some(up)) = (&mut self.talk, &self.edges[nth].up) {
+            talk.connected(up);
+        }
     }
 
     /// Takes out the calls that have ended, and looks at what they returned.

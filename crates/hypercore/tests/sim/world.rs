@@ -21,7 +21,9 @@ use crate::{
     faults::millis,
     memory::Watch,
     node::{Node, Role, at_once},
+    probe,
     shelf::Shelf,
+    talk::Talk,
     wishes::{Patience, Wish, Wished},
 };
 
@@ -35,6 +37,8 @@ pub(crate) struct World {
     pub(crate) shelves: Vec<Shelf>,
     pub(crate) edges: Vec<Edge>,
     pub(crate) wishes: Vec<Wished>,
+    /// What is said in extensions, if anybody has one.
+    pub(crate) talk: Option<Talk>,
     /// Whether nothing bad happens: no liars, no faults, nobody changes his mind.
     pub(crate) peaceful: bool,
     pub(crate) watch: Watch,
@@ -60,6 +64,8 @@ pub(crate) struct Played {
     pub(crate) feeds: usize,
     pub(crate) copies: usize,
     pub(crate) blocks: usize,
+    /// Messages of extensions that came.
+    pub(crate) heard: usize,
     pub(crate) time: Duration,
     /// Two runs share it only if they did the same.
     pub(crate) trace: u64,
@@ -91,11 +97,13 @@ impl World {
             nodes: Vec::new(),
             shelves: (0..peers).map(|_| Shelf::default()).collect(),
             wishes: Vec::new(),
+            talk: None,
             peaceful,
             watch,
             calm: false,
             aloud: std::env::var("SEED").is_ok(),
         };
+        world.talk = world.rng.one_in(2).then(Talk::default);
         for feed in 0..feeds {
             world.settle_feed(feed, peers, feeds > 1);
         }
@@ -186,13 +194,14 @@ impl World {
 
     /// Something happens.
     fn happen(&mut self) {
-        match self.rng.below(20) {
+        match self.rng.below(23) {
             0..4 => {
                 let count = [1, 1, 2, 7, 40][self.rng.below(5) as usize];
                 let feed = self.rng.below(self.feeds.len() as u64) as usize;
                 self.append(feed, count);
             }
             4..8 => self.wish(),
+            20..23 => self.talk(),
             _ if self.peaceful => {}
             8 | 9 => {
                 let node = self.any_node();
@@ -255,6 +264,14 @@ impl World {
         self.wishes.push(wished);
     }
 
+    /// Somebody says something, or registers a name for it.
+    pub(crate) fn talk(&mut self) {
+        if let Some(talk) = &mut self.talk {
+            let said = talk.go_on(&self.sim, &mut self.rng, &self.nodes);
+            self.tell(|| said);
+        }
+    }
+
     /// Somebody stops giving or taking, or starts again.
     fn switch(&mut self) {
         let nth = self.any_node();
@@ -300,6 +317,10 @@ impl World {
             "waits for a closed feed: {:?}",
             waits.map(|w| &w.wish)
         );
+        probe::closed(&self.nodes[nth].feed);
+        if let Some(talk) = &mut self.talk {
+            talk.closed(nth);
+        }
         let node = &mut self.nodes[nth];
         node.reopen(&self.sim, &mut self.rng);
         self.shelves[peer].put(&node.feed);

@@ -1,0 +1,58 @@
+//! Calls whose outcome is known beforehand.
+
+use std::{fmt::Debug, future::IntoFuture};
+
+use hypercore::{Connection, Error, Hypercore, Result, Role as Side, Utf8};
+
+use crate::{
+    check,
+    edge::{Fate, Other},
+    node::at_once,
+    world::World,
+};
+
+impl World {
+    /// In the hush somebody asks for a block as long as it is available: whether it is, he must know at once.
+    pub(crate) fn probe(&mut self) {
+        let n = self.rng.below(self.nodes.len() as u64) as usize;
+        let node = &self.nodes[n];
+        let length = self.feeds[node.copy_of].blocks.len() as u64;
+        let block = self.rng.below(length + 2);
+        let mut edges = self.edges.iter();
+        let settled = edges.all(|edge| edge.fate != Fate::Stuck && edge.other != Other::Liar);
+        if node.feed.has(block) || !settled {
+            return;
+        }
+        let offered = node.downloading && check::is_offered(self, n, block);
+        self.tell(|| format!("{n} has {block} offered: {offered}"));
+        let get = self.nodes[n].feed.get(block).if_available();
+        let call = self.sim.spawn(format!("a probe of {n}"), get.into_future());
+        self.sim.run_ready();
+        match call.take() {
+            None if offered => call.cancel(),
+            Some(Err(Error::NotAvailable { .. })) if !offered => {}
+            told => panic!("{n} asks for {block}, offered: {offered}, and is told {told:?}"),
+        }
+    }
+}
+
+/// Every call on a closed feed says so, before time passes.
+pub(crate) fn closed(feed: &Hypercore) {
+    fn is_closed<T: Debug>(result: Result<T>) {
+        assert!(matches!(result, Err(Error::Closed)), "{result:?}");
+    }
+    is_closed(at_once(feed.get(0).into_future()));
+    is_closed(at_once(feed.get_range(0..2).into_future()));
+    is_closed(at_once(feed.update().into_future()));
+    is_closed(at_once(feed.seek(1).into_future()));
+    is_closed(at_once(feed.download(0..9).into_future()));
+    is_closed(at_once(feed.append("more")));
+    is_closed(at_once(feed.flush()));
+    is_closed(at_once(feed.clear(0..1)));
+    is_closed(feed.extension("late", Utf8).map(drop));
+    let socket = futures_lite::io::Cursor::new(Vec::new());
+    is_closed(at_once(
+        feed.replicate(Side::Initiator, socket).into_future(),
+    ));
+    is_closed(Connection::new(Side::Initiator).add(feed));
+}
