@@ -11,7 +11,7 @@
 //! A block is *reserved* while a request for it is `Waiting`: nobody else is asked. A `Slow` request has given up its
 //! reservation, so another peer may be asked, and its own peer gets no new requests until it answers something.
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::time::Duration;
 
 use crate::WishId;
@@ -25,8 +25,9 @@ pub(crate) struct Flight {
     storing: VecDeque<(u64, Asked)>,
     /// The blocks of the `Slow` ones: in flight here, but reserved no more.
     slow: BTreeSet<u64>,
-    /// Requests that we gave up; if they are answered all the same, the answers are no strays.
-    forgotten: BTreeSet<(u64, bool)>,
+    /// Requests that we gave up, and how often; if they are answered all the same, the answers are no strays. Asking again
+    /// changes nothing: JavaScript answers both times.
+    forgotten: BTreeMap<(u64, bool), u32>,
     /// The last time an answer came, or a satisfied request was put aside.
     progress: Duration,
     /// How long answers usually take.
@@ -69,7 +70,6 @@ impl Flight {
         if self.asked.is_empty() {
             self.progress = asked.sent;
         }
-        self.forgotten.remove(&(asked.block, asked.wants_value()));
         self.asked.push_back(asked);
     }
 
@@ -122,7 +122,9 @@ impl Flight {
                 return true;
             }
             slow.remove(&asked.block);
-            forgotten.insert((asked.block, asked.wants_value()));
+            *forgotten
+                .entry((asked.block, asked.wants_value()))
+                .or_default() += 1;
             each(*asked);
             false
         });
@@ -131,9 +133,17 @@ impl Flight {
         }
     }
 
-    /// Whether an unexpected answer is one to a request that we gave up. It is borne once.
+    /// Whether an unexpected answer is one to a request that we gave up. It is borne once for each of these.
     pub(crate) fn was_forgotten(&mut self, index: u64, has_value: bool) -> bool {
-        self.forgotten.remove(&(index, has_value))
+        let key = (index, has_value);
+        let Some(count) = self.forgotten.get_mut(&key) else {
+            return false;
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.forgotten.remove(&key);
+        }
+        true
     }
 
     /// Marks the requests that wait for longer than usual, and passes each of them on.
@@ -306,6 +316,22 @@ mod tests {
         assert_eq!(flight.answer(ms(1), 1, true), None);
         assert!(!flight.was_forgotten(1, false));
         assert!(flight.was_forgotten(1, true));
+        assert!(!flight.was_forgotten(1, true));
+    }
+
+    #[test]
+    fn asked_for_again_a_block_may_come_as_often_as_it_was_asked_for() {
+        let mut flight = Flight::default();
+        for turn in 0..3 {
+            flight.push(asked(1, ms(turn)));
+            flight.forget(|_| true, |_| ());
+        }
+        flight.push(asked(1, ms(3)));
+        assert!(flight.answer(ms(4), 1, true).is_some());
+        for _ in 0..3 {
+            assert_eq!(flight.answer(ms(5), 1, true), None);
+            assert!(flight.was_forgotten(1, true));
+        }
         assert!(!flight.was_forgotten(1, true));
     }
 
