@@ -49,9 +49,11 @@ pub(crate) fn serve(
     };
     let value = match wanted.hash {
         true => None,
-        false => match read_local(core, wanted.block)? {
-            Some(block) => Some(block),
-            None => return Ok(None),
+        false => match read_local(core, wanted.block) {
+            Ok(Some(block)) => Some(block),
+            Err(Error::Feed(error)) if error.is_damage() => return Ok(None),
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(error),
         },
     };
     let Ok(plan) = core.read(|feed| feed.plan_proof(&wanted, remote_tree)) else {

@@ -146,6 +146,27 @@ fn a_damaged_block_is_fetched_again_after_an_audit() {
 }
 
 #[test]
+fn a_damaged_block_is_not_served_and_the_others_are() {
+    task::block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = Hypercore::open(folder.path()).await.unwrap();
+        writer.append_batch(["aaaa", "bbbb", "cccc"]).await.unwrap();
+        std::fs::write(folder.path().join("data"), "aaaabXbbcccc").unwrap();
+        let reader = reader_of(&writer).await;
+        let (_left, right) = connect(&reader, &writer, true);
+        assert_eq!(reader.get(0).await.unwrap(), "aaaa");
+        assert_eq!(reader.get(2).await.unwrap(), "cccc");
+        // The reader was told that the block isn't there, not cut off.
+        let nobody = reader.get(1).if_available().await;
+        assert!(
+            matches!(nobody, Err(Error::NotAvailable { block: 1 })),
+            "{nobody:?}"
+        );
+        drop(right);
+    });
+}
+
+#[test]
 fn an_empty_feed_has_nothing_to_audit_or_clear() {
     task::block_on(async {
         let feed = Hypercore::open(Storage::memory()).await.unwrap();
