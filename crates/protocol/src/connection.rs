@@ -10,7 +10,7 @@ use core::{fmt, mem, time::Duration};
 
 use bytes::Bytes;
 use crypto::{Dialect, PublicKey};
-use noise::{Capability, Handshake, Randomness};
+use noise::{Capability, Handshake, Randomness, Role};
 use wire::Message;
 
 use crate::{
@@ -65,6 +65,8 @@ pub struct Connection {
     pub(crate) remote_ended: bool,
     /// Whether the end was announced: of the last feed, or of the remote's direction.
     end_told: bool,
+    /// Whether the remote has said anything beyond the handshake.
+    heard: bool,
     pub(crate) known: Option<Known>,
 }
 
@@ -109,6 +111,7 @@ impl Connection {
             finishing: false,
             remote_ended: false,
             end_told: false,
+            heard: false,
             known: None,
         };
         connection.greet(&[])?;
@@ -126,7 +129,10 @@ impl Connection {
             }
             match self.phase {
                 Phase::Greeting(_) => self.greet(bytes),
-                Phase::Talking(_) => self.incoming.push(bytes),
+                Phase::Talking(_) => {
+                    self.heard |= !bytes.is_empty();
+                    self.incoming.push(bytes)
+                }
                 Phase::Ended => Err(Error::Ended),
             }
         });
@@ -238,6 +244,17 @@ impl Connection {
     /// Ends our direction once everything is sent.
     pub fn finish(&mut self) {
         self.finishing = true;
+        if self.is_talking() {
+            self.take_leave();
+        }
+    }
+
+    /// A responder that ends without having said a word would be taken for one that turns the remote away.
+    pub(crate) fn take_leave(&mut self) {
+        if self.config.role == Role::Responder && self.known.is_some() && !self.outgoing.has_said()
+        {
+            self.outgoing.push_sign_of_life();
+        }
     }
 
     /// The next bytes to send, in one piece. Taking them counts as their having left, so don't take more than the transport
@@ -383,7 +400,18 @@ impl Connection {
         } else if self.remote_ended {
             return Err(Error::HungUp);
         }
+        if self.is_turned_away() {
+            return Err(Error::HungUp);
+        }
         Ok(self.end())
+    }
+
+    /// Whether the remote has answered the last message of the handshake, by which it has learnt who we are, and the feeds that
+    /// we opened, by hanging up.
+    fn is_turned_away(&self) -> bool {
+        let last_word = self.config.role == Role::Initiator && self.known.is_some();
+        let nothing_answered = !self.heard && !self.channels.are_left() && !self.end_told;
+        self.remote_ended && last_word && nothing_answered && self.channels.open_count() > 0
     }
 
     /// The end, once everything before it was told.

@@ -42,8 +42,9 @@ pub enum Error {
     /// The remote takes nothing of what waits to be sent.
     #[error("the remote takes nothing")]
     SendTimeout,
-    /// The remote ended its direction in the middle of the handshake or of a message.
-    #[error("the remote hung up in the middle of a message")]
+    /// The remote ended its direction in the middle of the handshake or of a message; or right after the handshake, in which
+    /// case it may not like who we are.
+    #[error("the remote hung up before it had said all")]
     HungUp,
     /// More waits to be sent than the remote can ever have asked for politely.
     #[error("the remote doesn't take what it asks for")]

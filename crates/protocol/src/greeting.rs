@@ -162,6 +162,9 @@ impl Connection {
         for number in self.channels.numbers() {
             self.write_open(number);
         }
+        if self.finishing {
+            self.take_leave();
+        }
         self.incoming.push(&early)
     }
 }

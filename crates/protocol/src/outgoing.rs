@@ -15,6 +15,8 @@ pub(crate) struct Outgoing {
     frames: BytesMut,
     cipher: Option<StreamCipher>,
     sent: u64,
+    /// Whether there was anything beyond the handshake.
+    said: bool,
 }
 
 impl Outgoing {
@@ -28,10 +30,12 @@ impl Outgoing {
     }
 
     pub(crate) fn push(&mut self, channel: u64, message: &Message) {
+        self.said = true;
         message.encode_frame(channel, &mut self.frames);
     }
 
     pub(crate) fn push_sign_of_life(&mut self) {
+        self.said = true;
         self.frames.put_u8(0);
     }
 
@@ -56,6 +60,10 @@ impl Outgoing {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    pub(crate) fn has_said(&self) -> bool {
+        self.said
     }
 
     pub(crate) fn sent(&self) -> u64 {

@@ -168,6 +168,31 @@ fn an_end_within_the_handshake_is_an_error() {
 }
 
 #[test]
+fn an_initiator_that_is_answered_by_nothing_but_the_end_is_told() {
+    let mut world = World::new(BOTH.map(config));
+    world.settle();
+    let initiator = &mut world.peers[0].connection;
+    initiator.open(&feed(1)).unwrap();
+    initiator.handle_end(world.clock.now());
+    assert_eq!(events(initiator), (vec![], Some(Error::HungUp)));
+    // One that leaves of its own accord says at least that it is there.
+    let mut world = World::new(BOTH.map(config));
+    world.settle();
+    world.peers[0].connection.open(&feed(1)).unwrap();
+    world.peers[1].connection.finish();
+    world.settle();
+    assert_eq!(world.errors(), [None; 2]);
+    assert_eq!(world.peers[0].events.last(), Some(&Event::HungUp));
+    // A responder was accepted when the last message of the handshake came.
+    let mut world = World::new(BOTH.map(config));
+    world.settle();
+    let responder = &mut world.peers[1].connection;
+    responder.open(&feed(1)).unwrap();
+    responder.handle_end(world.clock.now());
+    assert_eq!(events(responder), (vec![Event::HungUp], None));
+}
+
+#[test]
 fn an_end_within_a_message_is_an_error() {
     let message = frame(1, &status(true));
     for len in 1..message.len() {
