@@ -6,7 +6,10 @@
 mod cases;
 mod content;
 mod histories;
+mod large;
 mod peers;
+mod puppet;
+mod scenes;
 
 use std::{
     fs,
@@ -22,7 +25,7 @@ use std::{
 use crate::{Result, javascript, workspace};
 
 /// How many cases run at a time.
-const WORKERS: usize = 2;
+const WORKERS: usize = 3;
 
 /// What every case needs.
 struct World {
@@ -30,9 +33,12 @@ struct World {
     program: PathBuf,
     /// The example of the facade that plays histories.
     history: PathBuf,
+    /// The example of the facade that does what it is told.
+    puppet: PathBuf,
     /// The folder with the scripts and their packages.
     scripts: PathBuf,
     contents: content::Contents,
+    large: large::Large,
     /// Each case has a folder below it.
     folder: PathBuf,
 }
@@ -53,13 +59,16 @@ pub(crate) fn run(words: &[&str]) -> Result {
     let world = World {
         program: workspace::program()?,
         history: workspace::example("history")?,
+        puppet: workspace::example("puppet")?,
         scripts,
         contents: content::Contents::write(&folder)?,
+        large: large::Large::default(),
         folder,
     };
     let cases: Vec<Case> = cases::all()
         .into_iter()
         .chain(histories::all()?)
+        .chain(scenes::all())
         .filter(|case| words.iter().all(|word| case.name.contains(word)))
         .collect();
     if cases.is_empty() {
