@@ -11,8 +11,8 @@ pub enum Error {
     /// Another handle, of this process or another one, has the feed open.
     #[error("locked by another handle or another process")]
     Locked,
-    /// An earlier write failed, so what the files hold is in doubt. Open them again to go on writing.
-    #[error("an earlier write failed; open again to write")]
+    /// An earlier sync failed, so what the disk holds is in doubt. Open the files again to go on writing.
+    #[error("an earlier sync failed; open again to write")]
     Latched,
     /// The files were closed.
     #[error("the files are closed")]

@@ -59,6 +59,8 @@ mod provider;
 mod runs;
 #[cfg(feature = "std")]
 mod set;
+#[cfg(feature = "std")]
+mod writer;
 
 pub use batch::{Batch, Op};
 pub use file::{File, Read};
@@ -70,7 +72,8 @@ pub use {
     error::Error,
     memory::{Memory, MemoryFiles},
     provider::{OpenContext, Provider},
-    set::{Barriers, FileSet},
+    set::FileSet,
+    writer::Barriers,
 };
 
 #[cfg(all(doctest, feature = "std"))]

@@ -2,17 +2,20 @@
 
 use std::{
     boxed::Box,
-    collections::BTreeSet,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError},
+    sync::{
+        Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError,
+        atomic::{AtomicU64, Ordering},
+    },
     vec::Vec,
 };
 
 use bytes::Bytes;
 
 use crate::{
-    Batch, Error, File, Op, OpenContext, Provider, RandomAccess, Read,
+    Barriers, Batch, Error, File, Op, OpenContext, Provider, RandomAccess, Read,
     runs::{read_run, runs},
+    writer::Writer,
 };
 
 /// The six files of one feed.
@@ -22,28 +25,22 @@ use crate::{
 /// is given back when the set is closed or dropped. Where nothing is stored, nothing is created or locked before the
 /// first commit.
 ///
-/// A write that fails leaves files of which nobody knows what they hold. From then on every commit fails with
-/// [`Error::Latched`]; reads go on. Opening the files again is what finds out.
+/// After a write that fails, for want of room or permission, the next batch is tried as if nothing had been: what a batch
+/// writes before its first barrier may be half there without harm, and what it writes behind that is repeated. After a
+/// *sync* that fails nobody knows what the disk holds: from then on every commit fails with [`Error::Latched`], and reads go
+/// on. Opening the files again is what finds out.
 pub struct FileSet {
     files: RwLock<Files>,
     opener: Mutex<Opener>,
     writer: Mutex<Writer>,
+    /// How many bytes were written that a power cut could take back.
+    unsynced: AtomicU64,
     /// How long the file `key` was when nobody was shut out yet.
     key_len: u64,
 }
 
-/// Whether a commit waits for the disk at its barriers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Barriers {
-    /// The order of the writes is kept, but nothing waits: a power cut may take back what a commit wrote, in any order.
-    #[default]
-    Skip,
-    /// What comes before a barrier is synced before anything behind it is written, and the rest at the end.
-    Sync,
-}
-
 #[derive(Debug)]
-enum Files {
+pub(crate) enum Files {
     Key(Box<dyn RandomAccess>),
     /// In the order of [`File::ALL`].
     All([Box<dyn RandomAccess>; 6]),
@@ -55,13 +52,6 @@ struct Opener {
     context: OpenContext,
 }
 
-#[derive(Default)]
-struct Writer {
-    /// Whether the lock is known to be held.
-    ready: bool,
-    latched: bool,
-}
-
 impl FileSet {
     /// Opens the file `key`, and leaves the others for when they are needed.
     ///
@@ -71,13 +61,18 @@ impl FileSet {
         let open = provider.open(File::Key, &OpenContext::default());
         let key = open.map_err(|error| error.of(File::Key))?;
         let key_len = key.len().map_err(|error| error.of(File::Key))?;
+        let mut writer = Writer::default();
+        if key_len > 0 {
+            writer.distrust();
+        }
         Ok(FileSet {
             files: RwLock::new(Files::Key(key)),
             opener: Mutex::new(Opener {
                 provider,
                 context: OpenContext::default(),
             }),
-            writer: Mutex::default(),
+            writer: Mutex::new(writer),
+            unsynced: AtomicU64::new(0),
             key_len,
         })
     }
@@ -131,8 +126,8 @@ impl FileSet {
     /// Makes the changes in their order, without waiting at barriers.
     ///
     /// # Errors
-    /// [`Error::Io`]: some of it may be written, and the set is latched. [`Error::Latched`], [`Error::Locked`],
-    /// [`Error::Closed`]: nothing was written.
+    /// [`Error::Io`]: some of what stands in front of the first barrier may be written, and nothing behind it.
+    /// [`Error::Latched`], [`Error::Locked`], [`Error::Closed`]: nothing was written.
     pub fn commit(&self, batch: &Batch) -> Result<(), Error> {
         self.commit_with(batch, Barriers::Skip)
     }
@@ -140,7 +135,7 @@ impl FileSet {
     /// Makes the changes in their order, and waits at barriers or not.
     ///
     /// # Errors
-    /// As [`commit`](FileSet::commit).
+    /// As [`commit`](FileSet::commit). If it was a sync that failed, what is on the disk is unknown, and the set is latched.
     pub fn commit_with(&self, batch: &Batch, barriers: Barriers) -> Result<(), Error> {
         if batch.is_empty() {
             return Ok(());
@@ -148,33 +143,31 @@ impl FileSet {
         let mut writer = self.writer()?;
         let files = self.files(false)?;
         self.lock_files(&files, &mut writer)?;
-        writer.latched = true;
-        files.commit(batch, barriers)?;
-        writer.latched = false;
+        // Counted first, so that what fails half-way counts too.
+        self.unsynced.fetch_add(size(batch), Ordering::AcqRel);
+        if writer.commit(&files, batch, barriers)? {
+            self.unsynced.store(0, Ordering::Release);
+        }
         Ok(())
     }
 
-    /// Waits until everything written is where a power cut can't take it back.
+    /// Waits until everything written is where a power cut can't take it back, and writes what was
+    /// [deferred](Barriers::Defer) until then.
     ///
     /// # Errors
-    /// [`Error::Io`]: what is on the disk is unknown, and the set is latched. [`Error::Latched`], [`Error::Closed`].
+    /// [`Error::Io`]: if it was a sync that failed, what is on the disk is unknown and the set is latched. Pages that can't be
+    /// written wait for the next time. [`Error::Latched`], [`Error::Closed`].
     pub fn sync(&self) -> Result<(), Error> {
         let mut writer = self.writer()?;
         let files = self.files(false)?;
-        writer.latched = true;
-        // The bitfield promises what the others hold, so it comes behind them; the key says that there is a feed.
-        for file in [
-            File::SecretKey,
-            File::Data,
-            File::Tree,
-            File::Signatures,
-            File::Bitfield,
-            File::Key,
-        ] {
-            files.sync(file)?;
-        }
-        writer.latched = false;
+        writer.sync(&files)?;
+        self.unsynced.store(0, Ordering::Release);
         Ok(())
+    }
+
+    /// How many bytes were written since all was synced. 0: there is nothing that a power cut could take back.
+    pub fn unsynced(&self) -> u64 {
+        self.unsynced.load(Ordering::Acquire)
     }
 
     /// Takes the lock now, creating the file that it lies on. Commits do so by themselves.
@@ -187,7 +180,7 @@ impl FileSet {
         self.lock_files(&files, &mut writer)
     }
 
-    /// Whether a write has failed, so that no other is tried.
+    /// Whether a sync has failed, so that nothing is written any more.
     pub fn is_latched(&self) -> bool {
         match self.writer.try_lock() {
             Ok(writer) => writer.latched,
@@ -317,53 +310,34 @@ impl Opener {
 }
 
 impl Files {
-    fn access(&self, file: File) -> Result<&dyn RandomAccess, Error> {
+    pub(crate) fn access(&self, file: File) -> Result<&dyn RandomAccess, Error> {
         match self {
             Files::All(all) => Ok(&*all[file as usize]),
             Files::Key(key) if file == File::Key => Ok(&**key),
             Files::Key(_) | Files::Closed => Err(Error::Closed),
         }
     }
+}
 
-    fn commit(&self, batch: &Batch, barriers: Barriers) -> Result<(), Error> {
-        let mut unsynced = BTreeSet::new();
-        for op in batch.ops() {
-            let (file, done) = match op {
-                Op::Write {
-                    file,
-                    offset,
-                    parts,
-                } => {
-                    let parts: Vec<&[u8]> = parts.iter().map(|part| &part[..]).collect();
-                    (*file, self.access(*file)?.write(*offset, &parts))
-                }
-                Op::Truncate { file, len } => (*file, self.access(*file)?.truncate(*len)),
-                Op::Clear { file, range } => (*file, self.access(*file)?.clear(range.clone())),
-                Op::Barrier => {
-                    if barriers == Barriers::Sync {
-                        self.sync_all(&mut unsynced)?;
-                    }
-                    continue;
-                }
-            };
-            done.map_err(|error| error.of(file))?;
-            unsynced.insert(file);
-        }
-        match barriers {
-            Barriers::Skip => Ok(()),
-            Barriers::Sync => self.sync_all(&mut unsynced),
-        }
-    }
+/// How many bytes a batch writes. At least one: cutting is a change as well.
+fn size(batch: &Batch) -> u64 {
+    let bytes = batch.ops().iter().map(|op| match op {
+        Op::Write { parts, .. } => parts.iter().map(|part| part.len() as u64).sum(),
+        _ => 0,
+    });
+    bytes.sum::<u64>().max(1)
+}
 
-    fn sync_all(&self, unsynced: &mut BTreeSet<File>) -> Result<(), Error> {
-        while let Some(file) = unsynced.pop_first() {
-            self.sync(file)?;
+impl Drop for FileSet {
+    /// Whoever forgets to close gets what was deferred all the same, if the disk lets it.
+    fn drop(&mut self) {
+        let deferred = self
+            .writer
+            .get_mut()
+            .is_ok_and(|writer| writer.has_deferred());
+        if deferred {
+            let _ = self.sync();
         }
-        Ok(())
-    }
-
-    fn sync(&self, file: File) -> Result<(), Error> {
-        self.access(file)?.sync().map_err(|error| error.of(file))
     }
 }
 
