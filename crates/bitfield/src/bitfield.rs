@@ -109,6 +109,24 @@ impl Bitfield {
             .sum()
     }
 
+    /// How many nodes are stored.
+    pub fn count_nodes(&self) -> u64 {
+        let pages = self.pages.values();
+        pages.map(|page| page.nodes().count_ones() as u64).sum()
+    }
+
+    /// The pages that have a block below `end` whose leaf isn't stored, which no page that was written whole has.
+    pub fn pages_without_leaves(&self, end: u64) -> impl Iterator<Item = u64> + '_ {
+        let pages = self.pages.range(..end.div_ceil(BLOCKS_PER_PAGE));
+        let lacking = pages.filter(move |(number, page)| {
+            let blocks = within(**number, &(0..end));
+            let bits = page.blocks().get(blocks).into_iter();
+            let mut set = bits.flat_map(|bits| bits.iter_ones());
+            set.any(|block| page.nodes().get(2 * block).is_none_or(|leaf| !*leaf))
+        });
+        lacking.map(|(number, _)| *number)
+    }
+
     /// One past the last block that is stored; 0 if none is.
     pub fn blocks_end(&self) -> u64 {
         self.last_block(0..u64::MAX).map_or(0, |last| last + 1)

@@ -13,6 +13,7 @@ use storage::{Batch, File};
 use crate::{
     Commit, Error, Event, Feed, Kind,
     layout::{node_offset, signature_offset},
+    notes::Notes,
     pages::write_pages,
 };
 
@@ -30,6 +31,9 @@ pub struct AppendPlan {
     blocks: Vec<Bytes>,
     changes: Changes,
     signable: Signable,
+    /// What the batch begins with.
+    front: Batch,
+    notes: Notes,
 }
 
 impl Feed {
@@ -63,7 +67,11 @@ impl Feed {
             draft.set_node(node.index, true);
         }
         draft.set_blocks(self.length()..growth.roots.length(), true);
+        let mut front = Batch::new();
+        let notes = self.begin(&mut front);
         Ok(AppendPlan {
+            front,
+            notes,
             key: self.key,
             kind: self.kind,
             external: self.external,
@@ -118,7 +126,7 @@ impl AppendPlan {
 
     fn commit(self, signature: Option<Signature>) -> Commit {
         let range = self.range();
-        let mut batch = Batch::new();
+        let mut batch = self.front;
         let mut events = Vec::new();
         if !range.is_empty() {
             if !self.external {
@@ -144,6 +152,7 @@ impl AppendPlan {
             roots: self.growth.roots,
             kind: self.kind,
             pairs: Vec::new(),
+            notes: self.notes,
             events,
         }
     }

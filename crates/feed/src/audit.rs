@@ -154,7 +154,9 @@ impl Feed {
         }
         let changes = draft.finish();
         let mut batch = Batch::new();
+        let mut notes = self.notes.clone();
         if !changes.is_empty() {
+            notes = self.begin(&mut batch);
             write_pages(&mut batch, &changes);
         }
         Ok(Commit {
@@ -163,6 +165,7 @@ impl Feed {
             roots: self.roots.clone(),
             kind: self.kind,
             pairs: Vec::new(),
+            notes,
             events,
         })
     }

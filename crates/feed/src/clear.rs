@@ -1,7 +1,7 @@
 //! Clearing: the blocks go, everything that proves them stays.
 //!
 //! First the bits, then the bytes: what a crash leaves between the two is space that isn't freed, never a bit without its
-//! block.
+//! block. That they are about to go is noted with the bits, so that the next opening frees the space.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -13,7 +13,8 @@ use merkle::Roots;
 use storage::{Batch, File, Read};
 
 use crate::{
-    Commit, Damage, Error, Event, Feed, Kind, get::offset, layout::NodeReads, pages::write_pages,
+    Commit, Damage, Error, Event, Feed, Kind, get::offset, layout::NodeReads, notes::Notes,
+    pages::write_pages,
 };
 
 /// Blocks that are to be cleared: the nodes that tell where their bytes are.
@@ -31,6 +32,11 @@ pub struct ClearPlan {
     roots: Roots,
     kind: Kind,
     external: bool,
+    /// What the batch begins with; the notes then, and the header while bytes are being freed and afterwards.
+    front: Batch,
+    notes: Notes,
+    during: Batch,
+    after: Batch,
 }
 
 impl Feed {
@@ -55,7 +61,19 @@ impl Feed {
         }
         let mut draft = self.bitfield.draft();
         draft.set_blocks(blocks.clone(), false);
+        let (mut front, mut during, mut after) = (Batch::new(), Batch::new(), Batch::new());
+        let notes = self.begin(&mut front);
+        let clearing = Notes {
+            clearing: Some(blocks.clone()),
+            ..notes.clone()
+        };
+        self.note(&mut during, &clearing);
+        self.note(&mut after, &notes);
         Ok(ClearPlan {
+            front,
+            notes,
+            during,
+            after,
             blocks,
             stored,
             next,
@@ -79,11 +97,12 @@ impl ClearPlan {
     /// # Errors
     /// [`Error::Corrupt`] if a node isn't there or a size can't be right, so that the place of a block can't be told.
     pub fn finish(self, replies: &[Bytes]) -> Result<Commit, Error> {
-        let mut batch = Batch::new();
+        let mut batch = self.front;
         let mut events = Vec::new();
         if let Some((first, last)) = self.stored {
-            write_pages(&mut batch, &self.changes);
-            if !self.external {
+            if self.external {
+                write_pages(&mut batch, &self.changes);
+            } else {
                 let nodes = self.nodes.parse(replies)?;
                 let start = offset(first, |index| nodes.get(index))?;
                 let size = nodes.must_get(Index::from_block(last))?.size;
@@ -95,8 +114,16 @@ impl ClearPlan {
                 if end > limit {
                     return Err(Error::corrupt(File::Tree, Damage::Size));
                 }
-                if start < end {
-                    batch.clear(File::Data, start..end);
+                match start < end {
+                    true => {
+                        batch.extend(self.during);
+                        write_pages(&mut batch, &self.changes);
+                        batch.clear(File::Data, start..end);
+                        batch.barrier();
+                        batch.extend(self.after);
+                    }
+                    // There is nothing to be freed.
+                    false => write_pages(&mut batch, &self.changes),
                 }
             }
             let blocks = self.blocks;
@@ -108,6 +135,7 @@ impl ClearPlan {
             roots: self.roots,
             kind: self.kind,
             pairs: Vec::new(),
+            notes: self.notes,
             events,
         })
     }

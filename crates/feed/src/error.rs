@@ -129,10 +129,6 @@ pub enum Damage {
     /// The signature of the length is not the author's.
     #[error("the signature of the last block doesn't fit the tree and the key")]
     WrongSignature,
-    /// Blocks that were signed are missing in it. Appending would sign others in their place, and peers that have the first
-    /// ones would never agree.
-    #[error("it is older than the signatures")]
-    Outdated,
     /// A block doesn't match its hash.
     #[error("a block doesn't match its hash")]
     WrongBlock,

@@ -1,16 +1,17 @@
 //! The log itself: what is known of it in memory, and the only way in which that changes.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use bitfield::{Bitfield, Changes};
+use bytes::Bytes;
 use core::ops::Range;
 use crypto::{Dialect, DiscoveryKey, KeyPair, PublicKey};
 use flat_tree::Index;
 use merkle::{Pair, Roots};
-use storage::Batch;
+use storage::{Batch, File};
 
-use crate::{Error, hints::Hints};
+use crate::{Error, Recovery, hints::Hints, notes::Notes};
 
 /// The log of one feed: its key, its roots, and which blocks and hashes are stored.
 ///
@@ -57,6 +58,11 @@ pub struct Feed {
     pub(crate) max_length: u64,
     pub(crate) external: bool,
     pub(crate) read_only: bool,
+    /// Whether whoever commits waits at barriers, or keeps bits back until a sync.
+    pub(crate) ordered: bool,
+    /// What is noted in the header of the bitfield.
+    pub(crate) notes: Notes,
+    pub(crate) recovery: Option<Box<Recovery>>,
 }
 
 /// What vouches for the blocks.
@@ -143,6 +149,32 @@ impl Feed {
         self.dialect
     }
 
+    /// What opening had to repair, if anything.
+    pub fn recovery(&self) -> Option<&Recovery> {
+        self.recovery.as_deref()
+    }
+
+    /// Makes the commit that is to be the last before the feed is closed, if one is needed: the files are then as JavaScript
+    /// writes them, and the next opening knows that nothing broke off.
+    pub fn commit_close(&self) -> Option<Commit> {
+        if self.notes == Notes::default() {
+            return None;
+        }
+        let mut batch = Batch::new();
+        batch.barrier();
+        self.note(&mut batch, &Notes::default());
+        batch.barrier();
+        Some(Commit {
+            batch,
+            changes: self.bitfield.draft().finish(),
+            roots: self.roots.clone(),
+            kind: self.kind,
+            pairs: Vec::new(),
+            notes: Notes::default(),
+            events: Vec::new(),
+        })
+    }
+
     /// Makes known what was committed, and tells what has happened. The commit must have been planned on what the feed is
     /// now: between a plan and its `apply` nothing else may be applied.
     pub fn apply(&mut self, commit: Commit) -> Vec<Event> {
@@ -151,12 +183,32 @@ impl Feed {
         }
         self.roots = commit.roots;
         self.kind = commit.kind;
+        self.notes = commit.notes;
         self.bitfield.apply(commit.changes);
         commit
             .pairs
             .into_iter()
             .for_each(|pair| self.hints.add(pair));
         commit.events
+    }
+
+    /// Begins a batch: if bits are to come behind a sync from now on, that is noted first. The notes as they are then.
+    pub(crate) fn begin(&self, batch: &mut Batch) -> Notes {
+        let notes = Notes {
+            ordered: self.ordered,
+            clearing: None,
+        };
+        if notes != self.notes {
+            self.note(batch, &notes);
+            batch.barrier();
+        }
+        notes
+    }
+
+    /// Writes notes into the header of the bitfield.
+    pub(crate) fn note(&self, batch: &mut Batch, notes: &Notes) {
+        let header = notes.header(self.bitfield.page_size());
+        batch.write(File::Bitfield, 0, Bytes::copy_from_slice(&header));
     }
 
     pub(crate) fn check_block(&self, block: u64) -> Result<(), Error> {
@@ -201,6 +253,7 @@ pub struct Commit {
     pub(crate) kind: Kind,
     /// To be remembered, and not written.
     pub(crate) pairs: Vec<Pair>,
+    pub(crate) notes: Notes,
     pub(crate) events: Vec<Event>,
 }
 

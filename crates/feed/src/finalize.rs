@@ -30,6 +30,7 @@ impl Feed {
             roots: self.roots.clone(),
             kind: Kind::Static,
             pairs: [].into(),
+            notes: self.notes.clone(),
             events: [Event::Finalized { key }].into(),
         })
     }

@@ -20,13 +20,14 @@ mod get;
 mod header;
 mod hints;
 mod layout;
+mod notes;
 mod open;
 mod options;
-mod outdated;
 mod pages;
 mod prove;
 mod put;
 mod range;
+mod recover;
 mod seek;
 mod signature;
 
@@ -42,6 +43,7 @@ pub use options::{MAX_LENGTH, OpenOptions};
 pub use prove::{PortablePlan, ProofPlan};
 pub use put::{Put, PutCheck, PutPlan};
 pub use range::{MAX_RANGE, MAX_RANGE_BYTES, RangePlan, RangeRead};
+pub use recover::Recovery;
 pub use seek::{SeekStep, Seeking};
 pub use signature::{InfoPlan, RootsPlan, SignatureSearch, SignatureStep};
 

@@ -1,14 +1,17 @@
 //! Opening a feed, or creating one: a stepper that says what to read or to write next and is given the answers.
 //!
 //! ```text
-//! key -> other small files -> bitfield, in pieces -> signature and roots -> (headers, keys) -> feed
+//! key -> other small files -> bitfield, in pieces -> signature and roots -> (recovery) -> (headers, keys) -> feed
 //! ```
 //!
-//! A feed that is intact is opened without a write. One that is damaged is refused, and never replaced by a new one.
+//! A feed that is intact and was closed is opened without a write. One that a crash has left, or a bad disk, is brought back to
+//! the longest length that is proved (`recover.rs`), or refused, and never replaced by a new one.
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-use bitfield::{BLOCKS_PER_PAGE, Bitfield, PageSize};
+use alloc::collections::BTreeSet;
+
+use bitfield::{BLOCKS_PER_PAGE, Bitfield, PageSize, RangeSet};
 use bytes::Bytes;
 use crypto::{KeyPair, PublicKey, SecretKey, Verified};
 use flat_tree::full_roots;
@@ -21,13 +24,17 @@ use crate::{
     feed::static_key,
     header::{HEADER, Header},
     hints::Hints,
-    layout::{NodeReads, signature_read},
-    outdated::Remains,
+    layout::{NodeReads, SIGNATURE, signature_offset},
+    notes::Notes,
     prove::parse_signature,
+    recover::{Claim, Recovering, Terms, index_print},
 };
 
 /// How many pages of the bitfield are read at a time.
 const PAGES: usize = 128;
+
+/// So many entries behind the signature of the length are looked at along with it: where there is none, nothing lies beyond.
+const BEYOND: usize = 64;
 
 /// What a page looks like that was never touched: a hole in the file.
 static UNTOUCHED: [u8; PageSize::Current.bytes()] = [0; PageSize::Current.bytes()];
@@ -71,7 +78,7 @@ enum Stage {
     Files,
     Pages(Loading),
     Roots(Loading, NodeReads),
-    Outdated(Box<Feed>, Batch, Remains),
+    Recovering(Box<Recovering>, Batch),
     Written(Box<Feed>),
 }
 
@@ -81,7 +88,12 @@ struct Loading {
     bitfield: Bitfield,
     /// The next page to read.
     next: u64,
-    /// What has to be written so that others can read the feed: headers, keys.
+    /// What stands in the header of the bitfield besides, and whether the header has to be written again.
+    notes: Notes,
+    header: bool,
+    /// The index of each page that was touched, in short.
+    prints: Vec<(u64, u64)>,
+    /// What else has to be written so that others can read the feed: headers, keys.
     repairs: Batch,
 }
 
@@ -120,9 +132,9 @@ impl Opening {
             Stage::Files => self.found_files(&replies),
             Stage::Pages(loading) => self.found_pages(loading, first(&replies)),
             Stage::Roots(loading, nodes) => self.found_roots(loading, &nodes, &replies),
-            Stage::Outdated(feed, repairs, remains) => {
-                remains.check(&feed.key, &replies)?;
-                self.finish(feed, repairs)
+            Stage::Recovering(mut recovering, repairs) => {
+                recovering.take(&replies);
+                self.recover(recovering, repairs)
             }
             Stage::Written(feed) => Ok(Step::Done(feed)),
         }
@@ -230,16 +242,17 @@ impl Opening {
         }
         let mut repairs = Batch::new();
         self.take_secret(secret, &mut repairs)?;
-        let page_size = match <&[u8; 32]>::try_from(head(bitfield)) {
+        let (page_size, notes) = match <&[u8; 32]>::try_from(head(bitfield)) {
             Ok(header) => {
-                Header::page_size(header).ok_or(Error::corrupt(File::Bitfield, Damage::Header))?
+                let size = Header::page_size(header);
+                let size = size.ok_or(Error::corrupt(File::Bitfield, Damage::Header))?;
+                (size, Notes::parse(header))
             }
-            Err(_) => PageSize::Current,
+            Err(_) => (PageSize::Current, Notes::default()),
         };
         for (file, bytes, header) in [
             (File::Tree, tree, Header::Tree),
             (File::Signatures, signatures, Header::Signatures),
-            (File::Bitfield, bitfield, Header::Bitfield(page_size)),
         ] {
             if head(bytes) != header.to_bytes() {
                 write_header(&mut repairs, file, header);
@@ -248,6 +261,9 @@ impl Opening {
         let loading = Loading {
             bitfield: Bitfield::new(page_size),
             next: 0,
+            notes,
+            header: head(bitfield) != Header::Bitfield(page_size).to_bytes(),
+            prints: Vec::new(),
             repairs,
         };
         Ok(self.read_pages(loading))
@@ -305,6 +321,8 @@ impl Opening {
                     return Err(Error::BeyondLimit { max });
                 }
                 loading.bitfield.load_page(loading.next, piece);
+                let print = index_print(piece, loading.bitfield.page_size());
+                loading.prints.push((loading.next, print));
             }
             loading.next += 1;
         }
@@ -317,9 +335,10 @@ impl Opening {
         }
         let nodes = NodeReads::new(full_roots(length), &Roots::new());
         let mut reads = nodes.reads().to_vec();
-        reads.push(match length {
-            0 => Remains::read(),
-            length => signature_read(length),
+        reads.push(Read {
+            file: File::Signatures,
+            offset: signature_offset(length),
+            len: tail(length),
         });
         Ok(self.read(Stage::Roots(loading, nodes), reads))
     }
@@ -331,22 +350,85 @@ impl Opening {
         replies: &[Bytes],
     ) -> Result<Step, Error> {
         let length = blocks(&loading.bitfield);
-        let roots = nodes.parse(replies)?.roots(length)?;
+        let roots = nodes.parse(replies).and_then(|nodes| nodes.roots(length));
         let signatures = replies.last().map(|bytes| &bytes[..]).unwrap_or_default();
-        let kind = match &self.key {
-            None => Kind::Unfinished,
-            Some(key) if length > 0 => vouched_for(key, &roots, signatures)?,
-            Some(key) if *key == static_key(&roots) => Kind::Static,
-            Some(_) => Kind::Live,
+        let own = signatures
+            .len()
+            .min(tail(length) - BEYOND * SIGNATURE as usize);
+        let (own, beyond) = signatures.split_at(own);
+        let Some(key) = self.key else {
+            let feed = self.feed(Kind::Unfinished, roots?, loading.bitfield.clone());
+            return self.finish(feed, loading.repaired());
         };
-        let feed = self.feed(kind, roots, without_blocks_from(length, loading.bitfield));
-        match Remains::find(signatures) {
-            Some(remains) if length == 0 && feed.pair.is_some() => {
-                let reads = remains.reads();
-                Ok(self.read(Stage::Outdated(feed, loading.repairs, remains), reads))
+        let proved = roots.clone().and_then(|roots| {
+            let kind = match length {
+                0 if key == static_key(&roots) => Kind::Static,
+                0 => Kind::Live,
+                _ => vouched_for(&key, &roots, own)?,
+            };
+            Ok((roots, kind))
+        });
+        let (suspects, pages) = loading.suspects(length, self.pair.is_some());
+        let nothing_beyond =
+            beyond.iter().all(|byte| *byte == 0) && signatures.len() < tail(length);
+        match proved {
+            Ok((roots, kind))
+                if kind == Kind::Static
+                    || nothing_beyond
+                        && suspects.is_empty()
+                        && loading.notes.clearing.is_none() =>
+            {
+                let bitfield = without_blocks_from(length, loading.bitfield.clone());
+                let feed = self.feed(kind, roots, bitfield);
+                self.finish(feed, loading.repaired())
             }
-            _ => self.finish(feed, loading.repairs),
+            proved => {
+                let missing = Error::corrupt(File::Signatures, Damage::MissingSignature);
+                let unsigned = matches!(&proved, Err(error) if *error == missing);
+                let terms = Terms {
+                    key,
+                    pair: self.pair.clone(),
+                    dialect: self.options.dialect,
+                    external: self.options.external_data,
+                    accept_loss: self.options.accept_loss,
+                };
+                let repairs = loading.header_behind();
+                let claim = Claim {
+                    bitfield: loading.bitfield,
+                    length,
+                    proved,
+                    unsigned: roots.ok().filter(|_| unsigned),
+                    notes: loading.notes,
+                    suspects,
+                    pages,
+                };
+                let recovering = Box::new(Recovering::new(terms, claim));
+                let mut batch = loading.repairs;
+                batch.extend(repairs);
+                self.recover(recovering, batch)
+            }
         }
+    }
+
+    /// The next step of a recovery, or the feed that it has come to.
+    fn recover(self, mut recovering: Box<Recovering>, repairs: Batch) -> Result<Step, Error> {
+        if let Some(reads) = recovering.next()? {
+            return Ok(self.read(Stage::Recovering(recovering, repairs), reads));
+        }
+        let recovered = recovering.finish();
+        if recovered.roots.length() > self.options.max_length {
+            let max = self.options.max_length;
+            return Err(Error::BeyondLimit { max });
+        }
+        let mut feed = self.feed(recovered.kind, recovered.roots, recovered.bitfield);
+        let mut batch = Batch::new();
+        if !recovered.report.is_nothing() {
+            feed.recovery = Some(Box::new(recovered.report));
+            batch.extend(recovered.batch);
+        }
+        // The notes in the header hold until everything else is done.
+        batch.extend(repairs);
+        self.finish(feed, batch)
     }
 
     fn feed(&self, kind: Kind, roots: Roots, bitfield: Bitfield) -> Box<Feed> {
@@ -362,6 +444,9 @@ impl Opening {
             max_length: options.max_length,
             external: options.external_data,
             read_only: options.read_only,
+            ordered: options.ordered && !options.read_only,
+            notes: Notes::default(),
+            recovery: None,
         })
     }
 
@@ -390,6 +475,58 @@ impl Opening {
             batch,
         })
     }
+}
+
+impl Loading {
+    /// The header of the bitfield, if it has to be written again.
+    fn header_behind(&self) -> Batch {
+        let mut batch = Batch::new();
+        if self.header {
+            let header = Header::Bitfield(self.bitfield.page_size());
+            batch.barrier();
+            write_header(&mut batch, File::Bitfield, header);
+        }
+        batch
+    }
+
+    /// What has to be written where all else is as it must be.
+    fn repaired(self) -> Batch {
+        let header = self.header_behind();
+        let mut batch = self.repairs;
+        batch.extend(header);
+        batch
+    }
+
+    /// Blocks whose bits can't be right, and pages that can't have been written whole.
+    fn suspects(&self, length: u64, author: bool) -> (RangeSet, BTreeSet<u64>) {
+        let bits = &self.bitfield;
+        let (mut suspects, mut pages) = (RangeSet::default(), BTreeSet::new());
+        let size = bits.page_size();
+        for (page, print) in &self.prints {
+            // What is in the index of old pages nobody can tell.
+            if size == PageSize::Current && index_print(&bits.page_bytes(*page), size) != *print {
+                pages.insert(*page);
+            }
+        }
+        let torn = pages.iter().copied();
+        for page in torn.chain(bits.pages_without_leaves(length)) {
+            suspects.insert(page * BLOCKS_PER_PAGE..(page + 1) * BLOCKS_PER_PAGE);
+        }
+        if self.notes.ordered && author && length > 0 {
+            // Whoever writes a feed has all of its tree.
+            if bits.count_nodes() != 2 * length - u64::from(length.count_ones()) {
+                suspects.insert(0..length);
+            }
+            let last = bits.last_block(0..length).map_or(0, |last| last + 1);
+            suspects.insert(last..length);
+        }
+        (suspects, pages)
+    }
+}
+
+/// How many bytes of the signatures are read along with the roots: that of the length, if it has one, and those beyond.
+fn tail(length: u64) -> usize {
+    (BEYOND + usize::from(length > 0)) * SIGNATURE as usize
 }
 
 /// Whether the roots are signed; a static feed has its tree hash for a key instead.

@@ -36,6 +36,13 @@ pub struct OpenOptions {
     pub dialect: Dialect,
     /// The longest length that is accepted from peers, in blocks.
     pub max_length: u64,
+    /// Whether whoever commits waits for the disk at the barriers of a batch, or keeps pages of the bitfield back until a sync, and
+    /// shows others nothing before that. It is then noted in the files, and after a crash opening knows that nobody has seen what
+    /// lies beyond the bits.
+    pub ordered: bool,
+    /// Whether a feed of one's own may be opened for writing although it was longer: what can't be proved any more is given up.
+    /// Peers that have it will never agree with what is appended in its place.
+    pub accept_loss: bool,
     /// 32 random bytes, used only if a new key pair has to be made.
     pub seed: [u8; 32],
 }
@@ -56,6 +63,8 @@ impl Default for OpenOptions {
             store_secret_key: true,
             dialect: Dialect::V8,
             max_length: MAX_LENGTH,
+            ordered: false,
+            accept_loss: false,
             seed: [0; 32],
         }
     }
@@ -77,6 +86,8 @@ impl fmt::Debug for OpenOptions {
             .field("store_secret_key", &self.store_secret_key)
             .field("dialect", &self.dialect)
             .field("max_length", &self.max_length)
+            .field("ordered", &self.ordered)
+            .field("accept_loss", &self.accept_loss)
             .finish_non_exhaustive()
     }
 }

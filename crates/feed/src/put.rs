@@ -256,6 +256,7 @@ impl<'a> Merged<'a> {
 
     fn finish(self) -> (Commit, Vec<u64>) {
         let mut batch = Batch::new();
+        let notes = self.feed.begin(&mut batch);
         if self.blocks.is_empty() && !self.stored.is_empty() {
             // JavaScript finds an empty block bad where there is no file to read it from.
             batch.write(File::Data, 0, Bytes::new());
@@ -291,6 +292,7 @@ impl<'a> Merged<'a> {
             roots: self.growth.unwrap_or_else(|| self.feed.roots.clone()),
             kind: self.kind,
             pairs: self.pairs,
+            notes,
             events,
         };
         (commit, self.refused)

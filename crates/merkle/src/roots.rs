@@ -174,6 +174,25 @@ impl Roots {
         Ok(Growth { roots, nodes })
     }
 
+    /// What the roots become by a block of which only the leaf is known. These roots stay as they are.
+    ///
+    /// # Errors
+    /// [`RootsError::NotRoots`] if it is the leaf of another block than the next, [`RootsError::TooLong`],
+    /// [`RootsError::Size`].
+    pub fn append_leaf(&self, leaf: Node) -> Result<Growth, RootsError> {
+        let mut roots = self.nodes.clone();
+        let mut nodes = Vec::from([leaf]);
+        let mut next = leaf;
+        while let Some(left) = roots.pop_if(|root| root.index == next.index.sibling()) {
+            next = Node::parent(&left, &next)?;
+            nodes.push(next);
+        }
+        roots.push(next);
+        nodes.sort_unstable_by_key(|node| node.index);
+        let roots = Roots::from_nodes(self.length.saturating_add(1), roots)?;
+        Ok(Growth { roots, nodes })
+    }
+
     /// The parents that the new nodes of a level complete, together with the old root to their left where they need it.
     fn parents(&self, level: &[Node]) -> Result<Vec<Node>, RootsError> {
         // The first new node of a level is a right child exactly if its left sibling is complete, and then that is a

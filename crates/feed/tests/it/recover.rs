@@ -1,8 +1,9 @@
 //! Damaged directories: what opening them gives with JavaScript, and what it gives here.
 //!
-//! Here damage is refused by the name of the file, and nothing is written then. Where a part of the log is still whole and
-//! nothing can be signed twice, it is opened as JavaScript opens it.
+//! Here the longest length that is proved is found again where nothing can be signed twice by that. Where something that was
+//! signed can't be proved any more, its writer is refused, by the name of the file, and nothing is written.
 
+use crypto::Dialect;
 use hypercore_feed::{Damage, Error, OpenOptions};
 use serde_json::Value;
 use storage::{File, MemoryFiles};
@@ -50,7 +51,7 @@ fn vectors_whose_tree_lacks_a_root_are_refused() {
 }
 
 #[test]
-fn vectors_whose_last_signature_is_lost_are_refused() {
+fn vectors_whose_last_signature_is_lost_are_signed_again_with_the_same_signature() {
     for version in VERSIONS {
         // JavaScript takes the feed for a static one, appends to it, and never signs again.
         let (case, files) = damaged(version, "signatures-lost-last");
@@ -58,8 +59,35 @@ fn vectors_whose_last_signature_is_lost_are_refused() {
             (&case["live"], &case["writable"]),
             (&Value::Bool(false), &Value::Bool(true))
         );
-        let expected = corrupt(File::Signatures, Damage::MissingSignature);
-        assert_eq!(refused(&files), expected);
+        let options = || OpenOptions {
+            dialect: match version {
+                "sleep-v8" => Dialect::V8,
+                _ => Dialect::V9,
+            },
+            ..OpenOptions::default()
+        };
+        // Without its secret key it can't be, and what is proved is kept.
+        let copy = MemoryFiles::default();
+        for file in File::ALL
+            .into_iter()
+            .filter(|file| *file != File::SecretKey)
+        {
+            replace(&copy, file, &bytes(&files, file));
+        }
+        let log = Log::open(copy, options()).unwrap();
+        assert_eq!((log.length(), log.has()), (9, Vec::from_iter(0..9)));
+        let log = Log::open(files.clone(), options()).unwrap();
+        let report = log.feed.recovery().unwrap();
+        assert_eq!((log.length(), report.length, report.signed), (10, 10, true));
+        assert!(!report.is_loss());
+        // The other damages were done to the same feed.
+        let (_, whole) = damaged(version, "bitfield-lost");
+        let signatures = |files| bytes(files, File::Signatures);
+        assert_eq!(signatures(&files), signatures(&whole));
+        drop(log);
+        let log = Log::open(files, options()).unwrap();
+        assert_eq!((log.length(), log.feed.recovery()), (10, None));
+        log.prove(9, false);
     }
 }
 
@@ -87,7 +115,7 @@ fn vectors_whose_data_is_short_are_opened_and_lost_blocks_are_errors() {
 }
 
 #[test]
-fn vectors_whose_bitfield_is_lost_are_refused_to_their_writer_only() {
+fn vectors_whose_bitfield_is_lost_get_it_again() {
     for version in VERSIONS {
         // JavaScript opens both with length 0. Whoever then appends signs other blocks in the place of the old ones.
         let (case, files) = damaged(version, "bitfield-lost");
@@ -95,19 +123,40 @@ fn vectors_whose_bitfield_is_lost_are_refused_to_their_writer_only() {
             (int(&case["length"]), &case["sameKey"]),
             (0, &Value::Bool(true))
         );
-        assert_eq!(refused(&files), corrupt(File::Bitfield, Damage::Outdated));
         // Half a header, a file that isn't there, and a page of zeros are the same loss.
         let page = [&bytes(&files, File::Bitfield)[..], &[0; 3584]].concat();
-        for left in [&page[..0], &page[..16], &page] {
-            replace(&files, File::Bitfield, left);
-            assert_eq!(refused(&files), corrupt(File::Bitfield, Damage::Outdated));
+        let mut whole = Vec::new();
+        for left in [&page[..], &page[..0], &page[..16], &page[..32]] {
+            for own in [true, false] {
+                let files = copy(&files);
+                if !own {
+                    replace(&files, File::SecretKey, &[]);
+                }
+                replace(&files, File::Bitfield, left);
+                let log = Log::open(files.clone(), OpenOptions::default()).unwrap();
+                assert_eq!((log.length(), log.has()), (10, Vec::from_iter(0..10)));
+                let report = log.feed.recovery().unwrap();
+                assert_eq!((report.claimed, report.length, report.pages), (0, 10, 1));
+                assert!(report.lost.is_empty() && !report.is_loss());
+                assert!(log.audit(true).is_clean());
+                drop(log);
+                // It is the one that JavaScript would have written, so that it finds everything again as well.
+                let written = bytes(&files, File::Bitfield);
+                assert!(whole.is_empty() || whole == written);
+                whole = written;
+                let log = Log::open(files, OpenOptions::default()).unwrap();
+                assert_eq!((log.written, log.feed.recovery()), (0, None));
+            }
         }
-
-        // A reader can't sign, and fetches again.
-        replace(&files, File::SecretKey, &[]);
-        let log = Log::open(files, OpenOptions::default()).unwrap();
-        assert_eq!((log.length(), log.has()), (0, vec![]));
     }
+}
+
+fn copy(files: &MemoryFiles) -> MemoryFiles {
+    let copy = MemoryFiles::default();
+    for (file, bytes) in File::ALL.into_iter().zip(contents(files)) {
+        replace(&copy, file, &bytes);
+    }
+    copy
 }
 
 #[test]
