@@ -205,7 +205,8 @@ impl Builder {
         self
     }
 
-    /// How many requests to a peer may be unanswered at a time. Default: 128.
+    /// How many requests to a peer may be unanswered at a time, at most 1024. It begins with 16 and grows up to this while
+    /// answers come quickly; blocks that somebody waits for may be 16 more. Default: 256.
     pub fn max_requests(mut self, requests: usize) -> Self {
         self.settings.max_requests = requests;
         self

@@ -97,7 +97,7 @@ pub struct FeedOptions {
     pub upload: bool,
     /// Whether to ask the remote to confirm each block that it stores ([`Event::Ack`](crate::Event::Ack)). Default: no.
     pub ack: bool,
-    /// How many requests may be unanswered at a time, if not as many as the feed says.
+    /// How many requests may become unanswered at a time, if not as many as the feed says.
     pub max_requests: Option<usize>,
 }
 

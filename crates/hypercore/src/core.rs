@@ -51,7 +51,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             sparse: false,
-            max_requests: 128,
+            max_requests: Config::default().max_requests,
             request_timeout: Some(Duration::from_secs(20)),
             cache: CacheConfig::default(),
             downloading: None,

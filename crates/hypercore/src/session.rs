@@ -65,7 +65,7 @@ impl<S> Replicate<S> {
         self
     }
 
-    /// How many requests may be unanswered at a time. Default: as many as the feed says.
+    /// How many requests may become unanswered at a time. Default: as many as the feed says.
     pub fn max_requests(mut self, requests: usize) -> Self {
         self.options.max_requests = Some(requests);
         self

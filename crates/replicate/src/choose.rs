@@ -112,12 +112,12 @@ impl Everything {
 impl Chooser<'_> {
     /// Sends requests to a peer until its window is full or it has nothing that is wanted. Says whether the latter.
     pub(crate) fn fill(&mut self, id: PeerId, peer: &mut Peer) -> bool {
-        while peer.flight.room(peer.window + URGENT) > 0 {
+        while peer.flight.room(URGENT) > 0 {
             if !self.request_urgent(id, peer) {
                 break;
             }
         }
-        while peer.flight.room(peer.window) > 0 {
+        while peer.flight.room(0) > 0 {
             if !self.request_selected(id, peer) {
                 return true;
             }

@@ -3,6 +3,8 @@
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 
+use crate::window::FLOOR;
+
 /// Settings of a [`Replicator`](crate::Replicator).
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -12,9 +14,10 @@ pub struct Config {
     pub uploading: bool,
     /// Send requests. On by default; the writer of a feed turns it off.
     pub downloading: bool,
-    /// How many requests to one peer may be unanswered, at most 1024. Blocks that somebody waits for may be 16 more.
-    ///
-    /// 16 by default, as in JavaScript; more makes fast links faster.
+    /// How many requests to one peer may be unanswered at first. From there it grows while answers come quickly, and falls
+    /// when they don't, but not below 16. Blocks that somebody waits for may be 16 more. 16 by default, as in JavaScript.
+    pub first_requests: usize,
+    /// How many it may become, at most 1024. 256 by default, which is what the other side lets wait.
     pub max_requests: usize,
     /// How long a peer may leave all requests unanswered before it is disconnected. Twenty seconds by default.
     pub request_timeout: Option<Duration>,
@@ -33,7 +36,8 @@ impl Default for Config {
             sparse: false,
             uploading: true,
             downloading: true,
-            max_requests: 16,
+            first_requests: FLOOR,
+            max_requests: 256,
             request_timeout: Some(Duration::from_secs(20)),
             retry_after: Duration::from_secs(1),
             seed: 0,
@@ -52,7 +56,7 @@ pub struct PeerConfig {
     pub download_only: bool,
     /// Only answer requests: fetch nothing from it.
     pub upload_only: bool,
-    /// Another window than that of the feed.
+    /// Another cap on the window than that of the feed.
     pub max_requests: Option<usize>,
     /// Ask the peer to confirm what it stores.
     pub ack: bool,

@@ -14,11 +14,13 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::time::Duration;
 
-use crate::WishId;
+use crate::{WishId, window::Window};
 
 /// The requests in flight to one peer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Flight {
+    /// How many there may be.
+    window: Window,
     /// Unanswered, oldest first.
     asked: VecDeque<Asked>,
     /// Answered by Data with this index, which the owner is storing.
@@ -32,6 +34,8 @@ pub(crate) struct Flight {
     progress: Duration,
     /// How long answers usually take.
     usual: Option<Duration>,
+    /// The window was used up when last something was asked for.
+    full: bool,
     stalled: bool,
 }
 
@@ -66,11 +70,26 @@ pub(crate) enum State {
 }
 
 impl Flight {
+    pub(crate) fn new(window: Window) -> Self {
+        Flight {
+            window,
+            asked: VecDeque::new(),
+            storing: VecDeque::new(),
+            slow: BTreeSet::new(),
+            forgotten: BTreeMap::new(),
+            progress: Duration::ZERO,
+            usual: None,
+            full: false,
+            stalled: false,
+        }
+    }
+
     pub(crate) fn push(&mut self, asked: Asked) {
         if self.asked.is_empty() {
             self.progress = asked.sent;
         }
         self.asked.push_back(asked);
+        self.full = self.len() >= self.window();
     }
 
     /// Finds the request that an answer belongs to, and counts it as being stored from now on.
@@ -86,6 +105,7 @@ impl Flight {
         self.slow.remove(&asked.block);
         self.storing.push_back((index, asked));
         let took = now.saturating_sub(asked.sent);
+        self.window.answered(now, took, self.full);
         self.usual = Some(match self.usual {
             None => took,
             Some(usual) => (usual * 7 + took) / 8,
@@ -157,13 +177,18 @@ impl Flight {
         if now < self.progress + patience {
             return;
         }
+        let mut late = false;
         for asked in &mut self.asked {
             if asked.state == State::Waiting && asked.sent + patience <= now {
                 asked.state = State::Slow;
                 self.slow.insert(asked.block);
-                self.stalled = true;
+                late = true;
                 each(asked);
             }
+        }
+        if late {
+            self.stalled = true;
+            self.window.missed(now);
         }
     }
 
@@ -194,10 +219,19 @@ impl Flight {
         slow.into_iter().chain(overdue).min()
     }
 
-    /// How many more requests may be sent, with a window of so many.
-    pub(crate) fn room(&self, window: usize) -> usize {
-        let window = if self.stalled { 1 } else { window };
-        window.saturating_sub(self.len())
+    /// How many more requests may be sent, `extra` of them beyond the window.
+    pub(crate) fn room(&self, extra: usize) -> usize {
+        let most = if self.stalled {
+            1
+        } else {
+            self.window() + extra
+        };
+        most.saturating_sub(self.len())
+    }
+
+    /// How many requests may be in flight now.
+    pub(crate) fn window(&self) -> usize {
+        self.window.size()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -252,13 +286,17 @@ mod tests {
     use core::time::Duration;
 
     use super::{Asked, Flight, Kind, State};
-    use crate::WishId;
+    use crate::{WishId, window::Window};
 
     const RETRY: Duration = Duration::from_secs(1);
     const TIMEOUT: Duration = Duration::from_secs(20);
 
     fn ms(n: u64) -> Duration {
         Duration::from_millis(n)
+    }
+
+    fn flight() -> Flight {
+        Flight::new(Window::new(ms(0), 16, 16))
     }
 
     fn asked(block: u64, sent: Duration) -> Asked {
@@ -279,7 +317,7 @@ mod tests {
 
     #[test]
     fn patience_follows_the_answers() {
-        let mut flight = Flight::default();
+        let mut flight = flight();
         flight.push(asked(1, ms(0)));
         flight.push(asked(2, ms(500)));
         assert_eq!(flight.deadline(RETRY, Some(TIMEOUT)), Some(ms(1000)));
@@ -289,7 +327,7 @@ mod tests {
         assert_eq!(flight.room(16), 0, "it gets nothing more until it answers");
         // One answer, after 1.2 seconds: from now on 2.4 are normal, counted from that answer.
         assert!(flight.answer(ms(1200), 1, true).is_some());
-        assert_eq!(flight.room(16), 14);
+        assert_eq!((flight.room(0), flight.room(16)), (14, 30));
         assert_eq!(flight.deadline(RETRY, None), Some(ms(3600)));
         assert_eq!(slow(&mut flight, ms(3599)), []);
         assert_eq!(slow(&mut flight, ms(3600)), [2]);
@@ -297,7 +335,7 @@ mod tests {
 
     #[test]
     fn timeout_counts_from_the_last_answer() {
-        let mut flight = Flight::default();
+        let mut flight = flight();
         flight.push(asked(1, ms(0)));
         flight.push(asked(2, ms(0)));
         assert!(flight.answer(ms(15_000), 1, true).is_some());
@@ -310,7 +348,7 @@ mod tests {
 
     #[test]
     fn answer_to_a_request_that_was_given_up_is_expected_once() {
-        let mut flight = Flight::default();
+        let mut flight = flight();
         flight.push(asked(1, ms(0)));
         flight.forget(|_| true, |_| ());
         assert_eq!(flight.answer(ms(1), 1, true), None);
@@ -321,7 +359,7 @@ mod tests {
 
     #[test]
     fn asked_for_again_a_block_may_come_as_often_as_it_was_asked_for() {
-        let mut flight = Flight::default();
+        let mut flight = flight();
         for turn in 0..3 {
             flight.push(asked(1, ms(turn)));
             flight.forget(|_| true, |_| ());
@@ -337,7 +375,7 @@ mod tests {
 
     #[test]
     fn of_two_seeks_that_end_at_one_block_each_keeps_its_own_answer() {
-        let mut flight = Flight::default();
+        let mut flight = flight();
         for (block, wish) in [(11, 1), (13, 2)] {
             flight.push(Asked {
                 kind: Kind::Seek { bytes: block },

@@ -44,6 +44,7 @@ mod rng;
 mod serving;
 mod stored;
 mod wants;
+mod window;
 mod wishes;
 
 pub use action::{Action, Outcome, PeerId, WishId};

@@ -12,6 +12,7 @@ use crate::{
     flight::Flight,
     serving::Serving,
     wants::Wants,
+    window::Window,
 };
 
 /// The state of one channel.
@@ -20,8 +21,6 @@ pub(crate) struct Peer {
     pub(crate) live: bool,
     pub(crate) download_only: bool,
     pub(crate) upload_only: bool,
-    /// How many requests may be in flight.
-    pub(crate) window: usize,
     /// We want to know what the peer stored.
     pub(crate) wants_acks: bool,
 
@@ -69,6 +68,8 @@ pub struct PeerStatus {
     pub remote_downloading: bool,
     /// Requests of ours that are unanswered or whose answer is being stored.
     pub requested: usize,
+    /// How many requests may be unanswered now: it grows and shrinks with how quickly answers come.
+    pub window: usize,
     /// Requests of the peer that are unanswered.
     pub serving: usize,
     /// How long the peer usually takes to answer, once it did.
@@ -78,12 +79,12 @@ pub struct PeerStatus {
 impl Peer {
     pub(crate) fn new(now: Duration, config: &Config, peer: &PeerConfig) -> Self {
         let limits = &config.limits;
-        let window = peer.max_requests.unwrap_or(config.max_requests);
+        let most = peer.max_requests.unwrap_or(config.max_requests);
+        let window = Window::new(now, config.first_requests, most.min(MAX_REQUESTS));
         Peer {
             live: peer.live,
             download_only: peer.download_only,
             upload_only: peer.upload_only,
-            window: window.clamp(1, MAX_REQUESTS),
             wants_acks: peer.ack,
             downloading: config.downloading && !peer.upload_only,
             downloaded_at_first: config.downloading && !peer.upload_only,
@@ -95,7 +96,7 @@ impl Peer {
             heard: false,
             claims: Claims::new(limits.runs, limits.max_length.min(MAX_BLOCKS)),
             wants: Wants::new(),
-            flight: Flight::default(),
+            flight: Flight::new(window),
             answers: Answers::new(now, limits.wants, limits.want_bytes),
             serving: Serving::default(),
             news: RangeSet::new(),
@@ -138,6 +139,7 @@ impl Peer {
             remote_uploading: self.remote_uploading,
             remote_downloading: self.remote_downloading,
             requested: self.flight.len(),
+            window: self.flight.window(),
             serving: self.serving.len(),
             usual_delay: self.flight.usual(),
         }

@@ -463,6 +463,7 @@ fn seek_is_passed_on_and_repetitions_follow_its_answer() {
 fn a_peer_that_does_not_answer_is_asked_for_so_many_blocks_and_no_more() {
     for max_requests in [1, 3, 100] {
         let config = Config {
+            first_requests: 100,
             max_requests,
             ..Config::default()
         };

@@ -9,5 +9,6 @@ mod model;
 mod sessions;
 mod slow;
 mod wants;
+mod window;
 mod wishes;
 mod world;
