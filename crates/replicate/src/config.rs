@@ -82,6 +82,8 @@ pub struct Limits {
     pub want_bytes: u64,
     /// How many answers that nobody asked for are borne. 16 by default.
     pub strays: u32,
+    /// How often a peer may take back what it was asked for, beyond what it delivers. 1024 by default.
+    pub retractions: u32,
 }
 
 impl Default for Limits {
@@ -94,6 +96,7 @@ impl Default for Limits {
             wants: 32,
             want_bytes: 4 << 20,
             strays: 16,
+            retractions: 1024,
         }
     }
 }

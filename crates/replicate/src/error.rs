@@ -22,6 +22,12 @@ pub enum Error {
         /// How many came, the last one included.
         count: u32,
     },
+    /// The peer keeps announcing blocks and taking them back once they are asked for.
+    #[error("took back {count} times what it had announced")]
+    TooManyRetractions {
+        /// How often, less what it delivered.
+        count: u32,
+    },
     /// The run-length code of a Have is damaged, or stands for more blocks than its length says.
     #[error("damaged bitfield of what the peer has")]
     Bitfield(#[source] wire::Error),

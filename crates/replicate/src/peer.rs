@@ -48,7 +48,11 @@ pub(crate) struct Peer {
     pub(crate) news: RangeSet,
     /// Blocks that were sent to the peer, which hasn't confirmed them yet.
     unconfirmed: RangeSet,
+    /// Blocks that became stored and were not announced, because the peer had them.
+    pub(crate) withheld: RangeSet,
     pub(crate) strays: u32,
+    /// How often it took back what it was asked for, less what it delivered.
+    pub(crate) retractions: u32,
     /// Where to go on in a range that is fetched in random order, and how far before jumping elsewhere.
     pub(crate) cursor: u64,
     pub(crate) stretch: u64,
@@ -101,7 +105,9 @@ impl Peer {
             serving: Serving::default(),
             news: RangeSet::new(),
             unconfirmed: RangeSet::new(),
+            withheld: RangeSet::new(),
             strays: 0,
+            retractions: 0,
             cursor: 0,
             stretch: 0,
             idle_at: None,

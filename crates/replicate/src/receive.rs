@@ -1,6 +1,7 @@
 //! What each message of a peer means.
 
-use core::time::Duration;
+use alloc::vec::Vec;
+use core::{ops::Range, time::Duration};
 
 use wire::{Data, Have, Message, Request, Status, Unhave, Want};
 
@@ -128,9 +129,26 @@ impl Replicator {
             return Ok(());
         };
         peer.claims.remove(blocks.clone());
+        // What wasn't announced to it because it had that is news now.
+        let held: Vec<Range<u64>> = peer.withheld.intersection(blocks.clone()).collect();
+        if !held.is_empty() {
+            peer.withheld.remove(blocks.clone());
+            for run in held {
+                peer.news.insert(run);
+            }
+            self.newsy.insert(id);
+        }
         let epoch = self.epoch;
         self.give_up(id, |asked| blocks.contains(&asked.block));
         if self.epoch != epoch {
+            let limit = self.config.limits.retractions;
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.retractions += 1;
+                if peer.retractions > limit {
+                    let count = peer.retractions;
+                    return Err(Error::TooManyRetractions { count });
+                }
+            }
             self.update(now, local);
         }
         Ok(())

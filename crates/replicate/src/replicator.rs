@@ -184,6 +184,7 @@ impl Replicator {
             for peer in self.peers.values_mut() {
                 peer.serving.clear();
                 peer.news.clear();
+                peer.withheld.clear();
             }
         }
         self.send_status_to_all();

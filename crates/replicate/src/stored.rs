@@ -34,6 +34,9 @@ impl Replicator {
                 .stored(block, has_value)
                 .and_then(|asked| asked.wish);
             peer.idle_at = None;
+            if has_value {
+                peer.retractions = peer.retractions.saturating_sub(1);
+            }
             if peer.remote_wants_acks {
                 self.send(id, Message::Have(acknowledgement(block)));
             }
@@ -82,6 +85,7 @@ impl Replicator {
         };
         for (&id, peer) in &mut self.peers {
             peer.news.remove(blocks.clone());
+            peer.withheld.remove(blocks.clone());
             if peer.remote_listens && self.config.uploading {
                 self.actions.push_back(Action::Send {
                     peer: id,
@@ -119,7 +123,14 @@ impl Replicator {
                 // Who has the block needn't be told; JavaScript tells everybody but the source.
                 let single = blocks.end - blocks.start == 1;
                 let knows = single && peer.claims.contains(blocks.start);
-                if peer.remote_listens && source != Some(id) && !knows {
+                if !peer.remote_listens {
+                    continue;
+                }
+                // It may be taking that back just now: then it is told when its Unhave comes.
+                let withhold = source == Some(id) || knows;
+                if withhold && peer.withheld.runs() < self.config.limits.runs {
+                    peer.withheld.insert(blocks.clone());
+                } else if source != Some(id) {
                     peer.news.insert(blocks.clone());
                     self.newsy.insert(id);
                 }

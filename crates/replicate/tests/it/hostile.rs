@@ -3,103 +3,27 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hypercore_replicate::{Action, Config, Error, Limits, Local, PeerConfig, PeerId, Replicator};
+use hypercore_replicate::{Action, Config, Error, Limits, Local, PeerConfig, PeerId};
 use testkit::Rng;
 use wire::{Cancel, Data, Have, Message, Request, Status, Unhave, Want};
 
-use crate::model::{Model, data};
-
-const PEER: PeerId = PeerId(1);
-const WINDOW: u64 = 1 << 20;
-
-/// One replicator, and the test as its peer.
-struct Face {
-    replicator: Replicator,
-    feed: Model,
-    now: Duration,
-}
-
-impl Face {
-    fn new(config: Config, feed: Model) -> Self {
-        let mut face = Face {
-            replicator: Replicator::new(config),
-            feed,
-            now: Duration::ZERO,
-        };
-        let config = PeerConfig {
-            live: true,
-            ..PeerConfig::default()
-        };
-        face.replicator.add_peer(face.now, PEER, config, &face.feed);
-        face.drain();
-        face
-    }
-
-    fn reader() -> Self {
-        Face::new(Config::default(), Model::default())
-    }
-
-    fn say(&mut self, message: Message) -> Vec<Action> {
-        self.replicator
-            .handle_message(self.now, PEER, message, &self.feed);
-        self.drain()
-    }
-
-    fn drain(&mut self) -> Vec<Action> {
-        std::iter::from_fn(|| self.replicator.poll_action()).collect()
-    }
-
-    fn have(&mut self, start: u64, length: u64) -> Vec<Action> {
-        self.say(Message::Have(Have {
-            start,
-            length: Some(length),
-            bitfield: None,
-            ack: None,
-        }))
-    }
-
-    fn picture(&mut self, start: u64, bitfield: &[u8]) -> Vec<Action> {
-        self.say(Message::Have(Have {
-            start,
-            length: Some(WINDOW),
-            bitfield: Some(Bytes::copy_from_slice(bitfield)),
-            ack: None,
-        }))
-    }
-
-    fn is_connected(&self) -> bool {
-        self.replicator.peers().count() == 1
-    }
-}
-
-fn request(index: u64) -> Request {
-    Request {
-        index,
-        bytes: Some(0),
-        hash: Some(false),
-        nodes: Some(0),
-    }
-}
-
-fn sent(actions: &[Action]) -> Vec<&Message> {
-    let sends = actions.iter().filter_map(|action| match action {
-        Action::Send { message, .. } => Some(message),
-        _ => None,
-    });
-    sends.collect()
-}
-
-fn error(actions: &[Action]) -> Option<&Error> {
-    actions.iter().find_map(|action| match action {
-        Action::Disconnect { peer: PEER, error } => Some(error),
-        _ => None,
-    })
-}
+use crate::{
+    face::{Face, PEER, WINDOW, error, request, sent},
+    model::{Model, data},
+};
 
 #[test]
 fn huge_have_and_unhave_are_clamped_and_cheap() {
     let started = Instant::now();
-    let mut face = Face::reader();
+    let patient = Limits {
+        retractions: u32::MAX,
+        ..Limits::default()
+    };
+    let config = Config {
+        limits: patient,
+        ..Config::default()
+    };
+    let mut face = Face::new(config, Model::default());
     let actions = face.have(0, 1 << 40);
     assert_eq!(
         sent(&actions).len(),

@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod clone;
+mod face;
 mod hostile;
 mod live;
 mod model;
 mod sessions;
 mod slow;
+mod taken_back;
 mod wants;
 mod window;
 mod wishes;
