@@ -18,6 +18,7 @@ use crate::{
     connection::{Command, Options, Shared},
     core::Core,
     questions::{About, Questions},
+    ready::Bell,
     roster::Roster,
     runtime::{Runtime, random},
     turn::{Pace, Timer, Turn, Waiting, turn},
@@ -106,6 +107,8 @@ struct Driver {
     runtime: Arc<dyn Runtime>,
     connection: Connection,
     feeds: Roster,
+    /// Rung when the feed is closed that it was made for, also when that is off it already.
+    _bell: Option<Arc<Bell>>,
     /// What the program was asked and hasn't answered yet.
     questions: Questions,
     remote_ended: bool,
@@ -129,7 +132,13 @@ impl Driver {
             nonce: random(&*runtime)?,
         };
         let connection = Connection::new(config, randomness, runtime.now())?;
+        let bell = options.only.as_ref().map(|only| {
+            let bell = Arc::new(Bell::new(only.discovery_key(), Arc::clone(&shared.ready)));
+            only.attach(&bell);
+            bell
+        });
         Ok(Driver {
+            _bell: bell,
             options,
             shared,
             runtime,

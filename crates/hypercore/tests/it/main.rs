@@ -11,6 +11,7 @@ mod copying;
 mod duplex;
 mod encodings;
 mod extensions;
+mod farewell;
 mod fetching;
 mod histories;
 mod hooks;

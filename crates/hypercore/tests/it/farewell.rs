@@ -1,0 +1,76 @@
+//! Connections that are all but over, with a remote that says no more.
+
+use std::time::{Duration, Instant};
+
+use async_std::task;
+use futures_lite::{AsyncReadExt, AsyncWriteExt};
+use hypercore::{Dialect, Error, Role};
+use noise::{DialectChoice, KeyPair};
+use protocol::{Config, Connection, Event, Randomness};
+use wire::{Message, Status};
+
+use crate::{
+    duplex::{Duplex, duplex},
+    pair::writer,
+};
+
+const NOW: Duration = Duration::ZERO;
+
+/// A remote that opens the feed, wants nothing and has nothing, and never closes. Says when the feed was closed at it.
+async fn stay(mut socket: Duplex, key: &crypto::PublicKey, closed: async_channel::Sender<()>) {
+    let mut config = Config::new(Role::Initiator, KeyPair::from_seed([1; 32]));
+    config.dialect = DialectChoice::Fixed(Dialect::V8);
+    let randomness = Randomness {
+        ephemeral: [2; 32],
+        nonce: [3; 24],
+    };
+    let mut connection = Connection::new(config, randomness, NOW).unwrap();
+    let channel = connection.open(key).unwrap();
+    let mut buffer = [0; 4096];
+    loop {
+        while let Some(bytes) = connection.poll_transmit(NOW) {
+            if socket.write_all(&bytes).await.is_err() {
+                return;
+            }
+        }
+        let len = socket.read(&mut buffer).await.unwrap_or(0);
+        if len == 0 || connection.handle_bytes(NOW, &buffer[..len]).is_err() {
+            return;
+        }
+        while let Some(event) = connection.poll_event().unwrap() {
+            match event {
+                Event::Opened { .. } => {
+                    let status = Status {
+                        uploading: Some(false),
+                        downloading: Some(false),
+                    };
+                    connection.send(channel, &Message::Status(status)).unwrap();
+                }
+                Event::Closed { .. } => {
+                    closed.send(()).await.unwrap();
+                    // The answer to the Close stays here.
+                    return std::future::pending().await;
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn a_feed_that_is_closed_ends_its_connection_while_that_waits_for_the_remotes_close() {
+    task::block_on(async {
+        let feed = writer(3, Dialect::V8).await;
+        let (left, right) = duplex(4096);
+        let (sender, closed) = async_channel::bounded(1);
+        let key = feed.key();
+        let remote = task::spawn(async move { stay(left, &key, sender).await });
+        let end = task::spawn(feed.replicate(Role::Responder, right).into_future());
+        closed.recv().await.unwrap();
+        let started = Instant::now();
+        feed.close().await.unwrap();
+        assert!(matches!(end.await, Err(Error::Closed)));
+        assert!(started.elapsed() < Duration::from_secs(5));
+        remote.cancel().await;
+    });
+}
