@@ -117,6 +117,11 @@ impl Handshake {
         Ok(handshake)
     }
 
+    /// Changes how many bytes a message of the remote may have. Default: 1024, at most 65535.
+    pub fn set_max_message(&mut self, max: usize) {
+        self.reader = Reader::new(max);
+    }
+
     /// Takes what arrived, and says how many bytes of it were for the handshake. The rest belongs to the stream, or has to
     /// be given again once [`authenticate`](Self::authenticate) was called.
     ///
@@ -279,7 +284,8 @@ impl Handshake {
 impl Candidate {
     /// Opens a message, and gives its payload.
     fn read(&mut self, number: u8, message: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut payload = alloc::vec![0; MAX_MESSAGE];
+        // No payload is longer than its message.
+        let mut payload = alloc::vec![0; message.len()];
         let len = self
             .noise
             .read_message(message, &mut payload)

@@ -9,22 +9,42 @@ use core::mem;
 
 use crate::Error;
 
-/// The longest message accepted. Real ones have 58, 122 and 90 bytes.
+/// The longest message accepted by default. Real ones have 58, 122 and 90 bytes.
 pub(crate) const MAX_MESSAGE: usize = 1024;
+
+/// The longest that Noise knows.
+const LONGEST: usize = 65_535;
 
 /// The most bytes that a length may have.
 const MAX_LENGTH_BYTES: u32 = 10;
 
 /// Collects one message at a time, and takes not a byte more: what follows may not be for the handshake.
-#[derive(Default)]
 pub(crate) struct Reader {
+    max: usize,
     length: u64,
     length_bytes: u32,
     in_body: bool,
     body: Vec<u8>,
 }
 
+impl Default for Reader {
+    fn default() -> Self {
+        Reader::new(MAX_MESSAGE)
+    }
+}
+
 impl Reader {
+    /// Accepts messages of so many bytes at most.
+    pub(crate) fn new(max: usize) -> Self {
+        Reader {
+            max: max.min(LONGEST),
+            length: 0,
+            length_bytes: 0,
+            in_body: false,
+            body: Vec::new(),
+        }
+    }
+
     /// Takes bytes from the front of `bytes` until a message is whole.
     pub(crate) fn read(&mut self, bytes: &mut &[u8]) -> Result<Option<Vec<u8>>, Error> {
         while !self.in_body {
@@ -34,13 +54,14 @@ impl Reader {
             *bytes = rest;
             self.length_byte(*byte)?;
         }
-        // Not above MAX_MESSAGE, which was checked as the length came in.
+        // Not above the longest, which was checked as the length came in.
         let missing = self.length as usize - self.body.len();
         let (taken, rest) = bytes.split_at(missing.min(bytes.len()));
         *bytes = rest;
         self.body.extend_from_slice(taken);
         if self.body.len() as u64 == self.length {
-            return Ok(Some(mem::take(self).body));
+            let next = Reader::new(self.max);
+            return Ok(Some(mem::replace(self, next).body));
         }
         Ok(None)
     }
@@ -52,12 +73,12 @@ impl Reader {
         let bits = u64::from(byte & 0x7f);
         // The tenth byte has room for one bit.
         if bits.leading_zeros() < 7 * self.length_bytes {
-            return Err(too_long(u64::MAX));
+            return Err(self.too_long(u64::MAX));
         }
         self.length |= bits << (7 * self.length_bytes);
         self.length_bytes += 1;
-        if self.length > MAX_MESSAGE as u64 {
-            return Err(too_long(self.length));
+        if self.length > self.max as u64 {
+            return Err(self.too_long(self.length));
         }
         if byte & 0x80 == 0 {
             if self.length == 0 {
@@ -67,12 +88,10 @@ impl Reader {
         }
         Ok(())
     }
-}
 
-fn too_long(len: u64) -> Error {
-    Error::MessageTooLong {
-        len,
-        max: MAX_MESSAGE,
+    fn too_long(&self, len: u64) -> Error {
+        let max = self.max;
+        Error::MessageTooLong { len, max }
     }
 }
 
@@ -94,6 +113,10 @@ mod tests {
     use alloc::vec;
 
     use super::*;
+
+    fn too_long(len: u64) -> Error {
+        Reader::default().too_long(len)
+    }
 
     /// Feeds bytes one by one and all at once; both must agree.
     fn read(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, Error> {
@@ -144,5 +167,20 @@ mod tests {
         let mut overflowing = [0x80; 10];
         overflowing[9] = 2;
         assert_eq!(read(&overflowing), Err(too_long(u64::MAX)));
+    }
+
+    #[test]
+    fn takes_messages_as_long_as_it_is_told_and_none_longer_than_noise_knows() {
+        for (max, longest) in [(1, 1), (90, 90), (5000, 5000), (1 << 20, LONGEST)] {
+            let mut reader = Reader::new(max);
+            // Also after the first.
+            for _ in 0..2 {
+                let message = framed(&vec![5; longest]);
+                let read = reader.read(&mut &message[..]).unwrap();
+                assert_eq!(read, Some(vec![5; longest]));
+            }
+            let error = reader.read(&mut &framed(&vec![5; longest + 1])[..]);
+            assert!(matches!(error, Err(Error::MessageTooLong { max, .. }) if max == longest));
+        }
     }
 }

@@ -33,6 +33,8 @@ pub struct Config {
     pub timeout: Option<Duration>,
     /// How long the handshake may take, all of it. Default: 10 s.
     pub handshake_timeout: Duration,
+    /// How many bytes a message of the handshake may have. Default: 1024; those of all peers have less than 128.
+    pub handshake_message: usize,
     /// How long the remote may take to answer our Open with its own, if the connection isn't live, and our Close with its own,
     /// whether it is live or not. Without an answer the connection ends. Default: 20 s; JavaScript 8 waits for 4 s, and
     /// JavaScript 9 for ever.
@@ -68,6 +70,7 @@ impl Config {
             live: false,
             timeout: Some(Duration::from_secs(20)),
             handshake_timeout: Duration::from_secs(10),
+            handshake_message: 1024,
             answer_timeout: Duration::from_secs(20),
             security: Security::Encrypted,
             authenticate: false,

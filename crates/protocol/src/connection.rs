@@ -95,7 +95,8 @@ impl Connection {
             Security::Plain => Phase::Talking(None),
             Security::Encrypted | Security::Authenticated => {
                 let pair = config.key_pair.clone();
-                let handshake = Handshake::new(config.role, config.dialect, pair, randomness)?;
+                let mut handshake = Handshake::new(config.role, config.dialect, pair, randomness)?;
+                handshake.set_max_message(config.handshake_message);
                 let (ask, max_early) = (config.authenticate, config.receive_hard);
                 Phase::Greeting(Greeting::new(handshake, ask, max_early))
             }
@@ -280,6 +281,11 @@ impl Connection {
     pub fn poll_event(&mut self) -> Result<Option<Event>, Error> {
         let event = self.next_event();
         self.or_end(event)
+    }
+
+    /// How many feeds we have open, or the remote hasn't closed yet: what [`Config::max_channels`] caps.
+    pub fn open_count(&self) -> usize {
+        self.channels.open_count()
     }
 
     /// How many bytes wait to be sent.
