@@ -116,6 +116,16 @@ impl Attached {
         }));
     }
 
+    /// The connection isn't live any longer.
+    pub(crate) fn finish(&mut self) {
+        self.live = false;
+        if let Some(member) = &self.member {
+            let id = member.id();
+            self.core
+                .replicate(|replicator, now, view| replicator.set_live(now, id, false, view));
+        }
+    }
+
     pub(crate) fn handle(&mut self, message: Message) {
         let Some(member) = &self.member else { return };
         match message {

@@ -1,15 +1,6 @@
-//! One connection with any number of feeds: how it is to be, and the handle by which it is told what to carry.
+//! One connection with any number of feeds: how it is to be.
 
-use std::{
-    collections::VecDeque,
-    fmt,
-    future::Future,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use crypto::DiscoveryKey;
 use futures_io::{AsyncRead, AsyncWrite};
@@ -17,11 +8,12 @@ use noise::{DialectChoice, KeyPair, Role};
 use protocol::Security;
 
 use crate::{
-    BoxFuture, Encoding, Error, Hypercore, Result, Runtime, Session,
+    BoxFuture, ConnectionHandle, ConnectionLimits, Encoding, Error, Hypercore, Remote, Result,
+    Runtime, Session,
     core::Core,
     driver::run,
-    ready::Ready,
     runtime::{default_runtime, random},
+    shared::Shared,
 };
 
 /// The silence after which a connection is given up.
@@ -66,7 +58,16 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 #[must_use = "a connection does nothing unless it runs"]
 pub struct Connection {
     pub(crate) options: Options,
-    shared: Arc<Shared>,
+    shared: Ending,
+}
+
+/// Tells the handles of a connection that it has ended, however that comes about.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.ended(Err(Error::Closed));
+    }
 }
 
 /// How a connection is to be.
@@ -78,13 +79,16 @@ pub(crate) struct Options {
     pub(crate) security: Security,
     pub(crate) key_pair: Option<KeyPair>,
     pub(crate) runtime: Option<Arc<dyn Runtime>>,
+    pub(crate) limits: ConnectionLimits,
     pub(crate) on_authenticate: Option<OnAuthenticate>,
+    pub(crate) on_feed_authenticate: Option<OnFeedAuthenticate>,
     pub(crate) on_discovery_key: Option<OnDiscoveryKey>,
     /// The feed with which the connection ends, if it was made for one.
     pub(crate) only: Option<Arc<Core>>,
 }
 
 type OnAuthenticate = Box<dyn Fn([u8; 32]) -> BoxFuture<bool> + Send + Sync>;
+type OnFeedAuthenticate = Box<dyn Fn(DiscoveryKey, [u8; 32]) -> BoxFuture<bool> + Send + Sync>;
 type OnDiscoveryKey = Box<dyn Fn(DiscoveryKey, ConnectionHandle) -> BoxFuture<()> + Send + Sync>;
 
 /// How one feed is exchanged on one connection.
@@ -124,17 +128,20 @@ impl Connection {
                 security: Security::default(),
                 key_pair: None,
                 runtime: None,
+                limits: ConnectionLimits::default(),
                 on_authenticate: None,
+                on_feed_authenticate: None,
                 on_discovery_key: None,
                 only: None,
             },
-            shared: Arc::default(),
+            shared: Ending(Arc::new(Shared::new(role))),
         }
     }
 
     /// Whether to stay connected when nothing is left to exchange. Default: no.
     pub fn live(mut self, yes: bool) -> Self {
         self.options.live = yes;
+        self.shared.0.view().live = yes;
         self
     }
 
@@ -168,6 +175,31 @@ impl Connection {
         self
     }
 
+    /// Where the remote is and what carries the bytes, for those who ask the [handle](ConnectionHandle::remote) or a peer of a
+    /// feed. Nothing depends on it. Default: unknown.
+    pub fn remote(self, remote: Remote) -> Self {
+        self.shared.0.view().remote = remote;
+        self
+    }
+
+    /// How much the remote may make this connection spend.
+    pub fn limits(mut self, limits: ConnectionLimits) -> Self {
+        self.options.limits = limits;
+        self.shared.0.set_limits(&limits);
+        self
+    }
+
+    /// How many feeds may be added, and how many the remote may have opened that nobody here has decided about yet: room for
+    /// thousands. Default: 1024, and 256.
+    pub fn max_feeds(self, feeds: usize) -> Self {
+        let limits = ConnectionLimits {
+            feeds,
+            unknown_feeds: feeds,
+            ..self.options.limits
+        };
+        self.limits(limits)
+    }
+
     /// Decides whether the remote is welcome, by its Noise key, before anything is exchanged. If not, the connection fails on
     /// both sides with a handshake error. Default: everybody is.
     pub fn on_authenticate<F, D>(mut self, decide: F) -> Self
@@ -176,6 +208,21 @@ impl Connection {
         D: Future<Output = bool> + Send + 'static,
     {
         self.options.on_authenticate = Some(Box::new(move |key| Box::pin(decide(key))));
+        self
+    }
+
+    /// Decides of each feed that is added whether it may be exchanged with the remote, by its name and the remote's Noise key,
+    /// after the handshake and before the remote is told that it is here. If not, the feed is closed and the others go on.
+    /// Never called without a handshake ([`Security::Plain`]). Default: all may.
+    ///
+    /// Whoever is still deciding when the connection ends, or when the remote gives the feed up, is dropped.
+    pub fn on_feed_authenticate<F, D>(mut self, decide: F) -> Self
+    where
+        F: Fn(DiscoveryKey, [u8; 32]) -> D + Send + Sync + 'static,
+        D: Future<Output = bool> + Send + 'static,
+    {
+        self.options.on_feed_authenticate =
+            Some(Box::new(move |feed, remote| Box::pin(decide(feed, remote))));
         self
     }
 
@@ -195,7 +242,7 @@ impl Connection {
     /// Adds a feed. One that is on the connection already stays as it is.
     ///
     /// # Errors
-    /// [`Error::Closed`] if the feed is closed; [`Error::Feed`] if it is static and not finalized.
+    /// [`Error::Closed`] if the feed is closed; [`Error::Feed`] if it is static and not finalized; [`Error::TooManyFeeds`].
     pub fn add<E: Encoding>(&self, feed: &Hypercore<E>) -> Result<()> {
         self.handle().add(feed)
     }
@@ -208,11 +255,9 @@ impl Connection {
         self.handle().add_with(feed, options)
     }
 
-    /// A handle to add and remove feeds while it runs.
+    /// A handle to add and remove feeds while it runs, and to ask how it is.
     pub fn handle(&self) -> ConnectionHandle {
-        ConnectionHandle {
-            shared: Arc::clone(&self.shared),
-        }
+        self.shared.0.handle()
     }
 
     /// Runs the connection over a socket to its end: without [`live`](Self::live) when both sides have exchanged all they
@@ -228,8 +273,9 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let result = run(self.options, Arc::clone(&self.shared), socket).await;
-        self.shared.inbox().ended = true;
+        let Connection { options, shared } = self;
+        let result = run(options, Arc::clone(&shared.0), socket).await;
+        shared.0.ended(result.clone());
         result
     }
 }
@@ -253,141 +299,6 @@ impl Options {
     }
 }
 
-/// Tells a connection what to carry. Cheap to clone.
-#[derive(Clone)]
-pub struct ConnectionHandle {
-    shared: Arc<Shared>,
-}
-
-impl ConnectionHandle {
-    /// Adds a feed. One that is on the connection already stays as it is.
-    ///
-    /// # Errors
-    /// [`Error::Closed`] if the feed is closed or the connection has ended; [`Error::Feed`] if the feed is static and not
-    /// finalized.
-    pub fn add<E: Encoding>(&self, feed: &Hypercore<E>) -> Result<()> {
-        self.add_with(feed, FeedOptions::default())
-    }
-
-    /// Adds a feed with options.
-    ///
-    /// # Errors
-    /// As [`add`](Self::add).
-    pub fn add_with<E: Encoding>(&self, feed: &Hypercore<E>, options: FeedOptions) -> Result<()> {
-        self.add_core(feed.core(), options)
-    }
-
-    pub(crate) fn add_core(&self, core: &Arc<Core>, options: FeedOptions) -> Result<()> {
-        core.check_open()?;
-        core.check_finalized()?;
-        self.tell(Command::Add(Arc::clone(core), options))
-    }
-
-    /// Takes a feed off the connection.
-    ///
-    /// # Errors
-    /// [`Error::Closed`] if the connection has ended.
-    pub fn remove<E: Encoding>(&self, feed: &Hypercore<E>) -> Result<()> {
-        self.tell(Command::Remove(feed.discovery_key()))
-    }
-
-    /// Ends the connection.
-    pub fn hang_up(&self) {
-        // One that has ended needs no telling.
-        let _ = self.tell(Command::HangUp);
-    }
-
-    /// Keeps a connection that isn't live from ending while feeds may still be added: until what is returned is dropped.
-    pub fn hold(&self) -> Hold {
-        self.shared.holds.fetch_add(1, Ordering::AcqRel);
-        Hold {
-            shared: Arc::clone(&self.shared),
-        }
-    }
-
-    fn tell(&self, command: Command) -> Result<()> {
-        let mut inbox = self.shared.inbox();
-        if inbox.ended {
-            return Err(Error::Closed);
-        }
-        inbox.commands.push_back(command);
-        drop(inbox);
-        self.shared.ready.call();
-        Ok(())
-    }
-}
-
-/// Keeps a connection from ending. See [`ConnectionHandle::hold`].
-#[must_use = "dropping it lets the connection end"]
-pub struct Hold {
-    shared: Arc<Shared>,
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        self.shared.holds.fetch_sub(1, Ordering::AcqRel);
-        self.shared.ready.call();
-    }
-}
-
-/// What a connection that runs and its handles share.
-#[derive(Default)]
-pub(crate) struct Shared {
-    inbox: Mutex<Inbox>,
-    holds: AtomicUsize,
-    /// What is left for the connection to look at.
-    pub(crate) ready: Arc<Ready>,
-}
-
-#[derive(Default)]
-struct Inbox {
-    commands: VecDeque<Command>,
-    ended: bool,
-}
-
-/// What a connection is told to do.
-pub(crate) enum Command {
-    Add(Arc<Core>, FeedOptions),
-    Remove(DiscoveryKey),
-    HangUp,
-}
-
-impl Shared {
-    pub(crate) fn next_command(&self) -> Option<Command> {
-        self.inbox().commands.pop_front()
-    }
-
-    /// Ends the inbox if nobody holds the connection and nothing is left in it. Says whether it did: from then on nothing can
-    /// be added.
-    pub(crate) fn end(&self) -> bool {
-        // The holds first: what was added before the last one was dropped is in the inbox then.
-        let held = self.holds.load(Ordering::Acquire) > 0;
-        let mut inbox = self.inbox();
-        inbox.ended |= !held && inbox.commands.is_empty();
-        inbox.ended
-    }
-
-    /// The first feed that is to be added.
-    pub(crate) fn first(&self) -> Option<Arc<Core>> {
-        let inbox = self.inbox();
-        let mut adds = inbox.commands.iter().filter_map(|command| match command {
-            Command::Add(core, _) => Some(Arc::clone(core)),
-            _ => None,
-        });
-        adds.next()
-    }
-
-    pub(crate) fn handle(self: &Arc<Self>) -> ConnectionHandle {
-        ConnectionHandle {
-            shared: Arc::clone(self),
-        }
-    }
-
-    fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
@@ -395,17 +306,5 @@ impl fmt::Debug for Connection {
             .field("live", &self.options.live)
             .field("dialect", &self.options.dialect)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for ConnectionHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectionHandle").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hold").finish_non_exhaustive()
     }
 }

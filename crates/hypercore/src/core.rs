@@ -25,9 +25,9 @@ use storage::{FileSet, Read};
 use crate::{
     Error, Event, Events, Result,
     append::Queue,
+    broadcast::Broadcast,
     cache::{CacheConfig, NodeCache},
     discovery::Discovery,
-    events::Broadcast,
     hooks::Hooks,
     runtime::{Runtime, random},
     state::State,
@@ -78,7 +78,7 @@ pub(crate) struct Core {
     state: Mutex<State>,
     /// Notified when what peers have or are asked for may have changed.
     changed: Wake,
-    events: Broadcast,
+    events: Broadcast<Event>,
     closed: AtomicBool,
 }
 
@@ -182,7 +182,7 @@ impl Core {
     }
 
     pub(crate) fn events(&self) -> Events {
-        self.events.listen()
+        Events::new(self.events.listen())
     }
 
     /// The right to commit. Whoever has it plans, commits and applies, and never awaits between the last two.
@@ -341,7 +341,7 @@ impl Core {
         // Behind the last commit, and behind whoever is closing it already. The files keep the lock until they are closed,
         // even if nobody waits for that any longer.
         let writer = self.writer.lock_arc().await;
-        self.events.close();
+        self.events.close(Event::Close);
         let (sender, synced) = async_channel::bounded(1);
         let core = Arc::clone(self);
         let sync = Box::new(move || {

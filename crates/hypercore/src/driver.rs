@@ -10,25 +10,24 @@ use bytes::Bytes;
 use crypto::DiscoveryKey;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
-use protocol::{Config, Connection, Event, Randomness};
+use protocol::{Config, Connection, Event, Randomness, Security};
 
 use crate::{
-    FeedOptions, Result, Session,
+    ConnectionEvent, FeedOptions, Result, Session,
+    admission::{Admission, Candidate, Stage},
     attached::Attached,
-    connection::{Command, Options, Shared},
+    connection::Options,
     core::Core,
     questions::{About, Questions},
     ready::Bell,
-    roster::Roster,
+    roster::{Roster, SEND_AHEAD},
     runtime::{Runtime, random},
+    shared::{Command, Known, Shared, Standing},
     turn::{Pace, Timer, Turn, Waiting, turn},
 };
 
 /// How much is read from a socket at a time.
 const INPUT: usize = 64 * 1024;
-
-/// How many messages are looked at before others have their turn on the thread.
-const MESSAGES: usize = 256;
 
 /// How long a remote that has said all may take to hang up.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -49,7 +48,7 @@ where
     loop {
         let worked = driver.work().await;
         if output.is_empty() {
-            output = driver.transmit();
+            output = driver.transmit()?;
         }
         worked?;
         if output.is_empty() && driver.connection.is_finished() {
@@ -109,6 +108,7 @@ struct Driver {
     feeds: Roster,
     /// Rung when the feed is closed that it was made for, also when that is off it already.
     _bell: Option<Arc<Bell>>,
+    admission: Admission,
     /// What the program was asked and hasn't answered yet.
     questions: Questions,
     remote_ended: bool,
@@ -127,6 +127,7 @@ impl Driver {
         config.timeout = options.timeout;
         config.security = options.security;
         config.authenticate = options.on_authenticate.is_some();
+        options.limits.configure(&mut config);
         let randomness = Randomness {
             ephemeral: random(&*runtime)?,
             nonce: random(&*runtime)?,
@@ -144,6 +145,7 @@ impl Driver {
             runtime,
             connection,
             feeds: Roster::default(),
+            admission: Admission::default(),
             questions: Questions::default(),
             remote_ended: false,
             busy: false,
@@ -169,11 +171,21 @@ impl Driver {
                 let now = self.runtime.now();
                 self.connection.authenticate(now, answer)?;
             }
-            About::Look(discovery_key) => {
+            About::Look(name) => {
                 // What it wants to share is in the inbox by now.
                 self.obey()?;
-                self.connection.refuse(discovery_key.to_bytes())?;
+                if self.admission.stage(&name).is_none() {
+                    self.refuse(name)?;
+                }
             }
+            About::Feed(name) => match self.admission.take(&name) {
+                Some(candidate) if answer => self.admit(candidate.core, candidate.options)?,
+                Some(_) => {
+                    self.shared.stand(name, |_| {});
+                    self.refuse(name)?;
+                }
+                None => {}
+            },
         }
         Ok(())
     }
@@ -185,7 +197,7 @@ impl Driver {
         }
         self.shared.ready.answer();
         self.obey()?;
-        let mut messages = 0..MESSAGES;
+        let mut messages = 1..self.options.limits.messages_per_turn;
         self.busy = false;
         loop {
             while let Some(event) = self.connection.poll_event()? {
@@ -195,18 +207,22 @@ impl Driver {
                     break;
                 }
             }
+            self.admit_crowded()?;
             let mut visited = false;
             while let Some(name) = self.shared.ready.next() {
                 visited = true;
-                if self.feeds.visit(&name, &mut self.connection).await? {
-                    self.feeds.remove(&name);
+                if self.feeds.visit(&name, &mut self.connection).await?
+                    || self.admission.visit(&name)
+                {
+                    self.remove(name)?;
                 }
             }
             if self.busy || !visited {
                 break;
             }
         }
-        if self.idle && self.questions.is_empty() && self.shared.end() {
+        let waits = !self.questions.is_empty() || !self.admission.is_empty();
+        if self.idle && !waits && self.shared.end() {
             self.connection.finish();
         }
         self.feeds.serve(&mut self.connection)
@@ -226,10 +242,18 @@ impl Driver {
         while let Some(command) = self.shared.next_command() {
             match command {
                 Command::Add(core, options) => self.add(core, options)?,
-                Command::Remove(discovery_key) => self.remove(&discovery_key),
+                Command::Remove(name) => self.remove(name)?,
+                Command::SetTimeout(timeout) => self.connection.set_timeout(timeout),
+                Command::Ping => self.connection.ping(),
+                Command::Finish => {
+                    self.options.live = false;
+                    self.shared.view().live = false;
+                    self.connection.set_live(false);
+                    self.feeds.finish();
+                }
                 Command::HangUp => {
-                    for name in self.feeds.names() {
-                        self.remove(&name);
+                    for name in [self.feeds.names(), self.admission.names()].concat() {
+                        self.remove(name)?;
                     }
                     self.connection.finish();
                 }
@@ -238,25 +262,116 @@ impl Driver {
         Ok(())
     }
 
+    /// A feed was added: it may have to wait for a decision.
     fn add(&mut self, core: Arc<Core>, options: FeedOptions) -> Result<()> {
+        let asks =
+            self.options.on_feed_authenticate.is_some() && self.options.security != Security::Plain;
+        let name = core.discovery_key();
+        if !asks || self.feeds.contains(&name) || self.admission.stage(&name).is_some() {
+            return self.admit(core, options);
+        }
+        let ready = &self.shared.ready;
+        match self.connection.remote_public_key() {
+            None => {
+                self.admission.wait(core, options, Stage::Handshake, ready);
+            }
+            Some(remote) => {
+                self.admission.wait(core, options, Stage::Decision, ready);
+                self.ask(name, remote);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks whether the remote may have a feed.
+    fn ask(&mut self, name: DiscoveryKey, remote: [u8; 32]) {
+        if let Some(decide) = &self.options.on_feed_authenticate {
+            self.questions.ask(About::Feed(name), decide(name, remote));
+        }
+    }
+
+    /// Puts a feed on the connection, as soon as there is room.
+    fn admit(&mut self, core: Arc<Core>, options: FeedOptions) -> Result<()> {
+        let name = core.discovery_key();
+        if self.admission.stage(&name).is_some() {
+            return Ok(());
+        }
         let channel = match self.connection.open(&core.key()) {
             Ok(channel) => channel,
-            // The remote opened it without knowing its key: it was told, and the other feeds go on.
-            Err(protocol::Error::Capability) if self.options.only.is_none() => return Ok(()),
+            // The remote opened it without knowing its key, and was told.
+            Err(protocol::Error::Capability) if self.options.only.is_none() => {
+                self.questions.drop_one(About::Look(name));
+                self.closed(name);
+                return Ok(());
+            }
+            // Others may be closed but for the remote's answer.
+            Err(protocol::Error::TooManyChannels { max }) if max == self.options.limits.feeds => {
+                let ready = &self.shared.ready;
+                self.admission.wait(core, options, Stage::Room, ready);
+                return Ok(());
+            }
             Err(error) => return Err(error.into()),
         };
         let (live, ready) = (self.options.live, &self.shared.ready);
         let feed = || Attached::new(core, channel, options, live, ready);
         self.feeds.insert(channel, feed);
+        self.shared.stand(name, |standing| standing.opened = true);
         self.idle = false;
         Ok(())
     }
 
-    /// Takes a feed off the connection.
-    fn remove(&mut self, name: &DiscoveryKey) {
-        if let Some(feed) = self.feeds.remove(name) {
-            self.connection.close(feed.channel());
+    /// Puts feeds on the connection for which there is room now.
+    fn admit_crowded(&mut self) -> Result<()> {
+        while let Some(candidate) = self.admission.next_crowded() {
+            if self.connection.open_count() >= self.options.limits.feeds {
+                self.admission.put_back(candidate);
+                break;
+            }
+            let Candidate { core, options, .. } = candidate;
+            self.admit(core, options)?;
         }
+        Ok(())
+    }
+
+    /// Takes a feed off the connection, or one that was about to be on it, or one of the remote's.
+    fn remove(&mut self, name: DiscoveryKey) -> Result<()> {
+        if self.admission.take(&name).is_some() {
+            self.questions.drop_one(About::Feed(name));
+            // One that neither side has opened has left without a trace.
+            self.shared.stand(name, |_| {});
+        }
+        match self.feeds.remove(&name) {
+            Some(feed) => {
+                self.connection.close(feed.channel());
+                self.closed(name);
+                Ok(())
+            }
+            None => self.refuse(name),
+        }
+    }
+
+    /// Says that a feed isn't shared here, if the remote has opened it.
+    fn refuse(&mut self, name: DiscoveryKey) -> Result<()> {
+        self.questions.drop_one(About::Look(name));
+        if self.feeds.contains(&name) {
+            return Ok(());
+        }
+        self.connection.refuse(name.to_bytes())?;
+        self.closed(name);
+        Ok(())
+    }
+
+    /// A feed is on the connection no longer.
+    fn closed(&mut self, name: DiscoveryKey) {
+        if self.shared.left(&name) {
+            self.tell(ConnectionEvent::ChannelClosed {
+                discovery_key: name,
+            });
+        }
+    }
+
+    fn tell(&self, event: ConnectionEvent) {
+        self.shared.events().send(event);
     }
 
     fn handle(&mut self, event: Event) -> Result<()> {
@@ -267,48 +382,135 @@ impl Driver {
                     self.questions.ask(About::Remote, decision);
                 }
             }
-            Event::RemoteOpen { discovery_key } => {
-                if self.options.only.is_some() && self.options.on_discovery_key.is_none() {
-                    return Ok(self.connection.refuse(discovery_key)?);
-                }
-                let key = DiscoveryKey::new(discovery_key);
-                let looking = match &self.options.on_discovery_key {
-                    Some(call) => call(key, self.shared.handle()),
-                    // It may be about to be added here as well.
-                    None => self.runtime.sleep(GRACE),
-                };
-                let looked = Box::pin(async {
-                    looking.await;
-                    true
+            Event::Handshake {
+                remote_public_key,
+                dialect,
+            } => {
+                self.shared.view().known = self.known();
+                self.tell(ConnectionEvent::Handshake {
+                    remote_public_key,
+                    dialect,
                 });
-                self.questions.ask(About::Look(key), looked);
+                for name in self.admission.shaken() {
+                    self.ask(name, remote_public_key);
+                }
             }
+            Event::RemoteOpen { discovery_key } => self.remote_opens(discovery_key)?,
             Event::Withdrawn { discovery_key } => {
-                let key = DiscoveryKey::new(discovery_key);
-                self.questions.drop_one(About::Look(key));
+                let name = DiscoveryKey::new(discovery_key);
+                self.questions.drop_one(About::Look(name));
+                match self.admission.stage(&name) {
+                    // It waits for something else.
+                    Some(Stage::Handshake | Stage::Room) => {
+                        self.shared
+                            .stand(name, |standing| standing.remote_opened = false);
+                    }
+                    // Whoever still decides needn't any longer.
+                    Some(Stage::Decision) | None => {
+                        self.admission.take(&name);
+                        self.questions.drop_one(About::Feed(name));
+                        self.closed(name);
+                    }
+                }
             }
             Event::Opened { channel } => {
                 if let Some(feed) = self.feeds.on(channel) {
                     feed.open(&self.connection);
                     feed.ring();
-                    self.questions.drop_one(About::Look(feed.name()));
+                    let discovery_key = feed.name();
+                    self.questions.drop_one(About::Look(discovery_key));
+                    let before = self.shared.stand(discovery_key, |standing| {
+                        standing.remote_opened = true;
+                        standing.shown = None;
+                    });
+                    if !before.remote_opened {
+                        self.tell(ConnectionEvent::RemoteOpen { discovery_key });
+                    }
+                    self.tell(ConnectionEvent::Opened { discovery_key });
                 }
             }
             Event::Message { channel, message } => self.feeds.handle(channel, message),
+            Event::Stream { message } => self.shared.handle_message(message),
             Event::Closed { channel } => {
                 if let Some(name) = self.feeds.on(channel).map(|feed| feed.name()) {
                     self.feeds.remove(&name);
+                    self.closed(name);
                 }
             }
-            Event::Finished => self.idle = true,
+            Event::Finished => {
+                self.idle = true;
+                if !self.options.live {
+                    self.tell(ConnectionEvent::Finishing);
+                }
+            }
             _ => {}
         }
         Ok(())
     }
 
-    fn transmit(&mut self) -> Bytes {
+    /// The remote has opened a feed that isn't on the connection.
+    fn remote_opens(&mut self, discovery_key: [u8; 32]) -> Result<()> {
+        let name = DiscoveryKey::new(discovery_key);
+        let shown = self.connection.shown_capability(&discovery_key);
+        self.shared.stand(name, |standing| {
+            *standing = Standing {
+                opened: false,
+                remote_opened: true,
+                shown,
+            }
+        });
+        let event = ConnectionEvent::RemoteOpen {
+            discovery_key: name,
+        };
+        self.tell(event);
+        if self.admission.stage(&name).is_some() {
+            return Ok(());
+        }
+        self.tell(ConnectionEvent::DiscoveryKey {
+            discovery_key: name,
+        });
+        if self.options.only.is_some() && self.options.on_discovery_key.is_none() {
+            return self.refuse(name);
+        }
+        let looking = match &self.options.on_discovery_key {
+            Some(call) => call(name, self.shared.handle()),
+            // It may be about to be added here as well.
+            None => self.runtime.sleep(GRACE),
+        };
+        let looked = Box::pin(async {
+            looking.await;
+            true
+        });
+        self.questions.ask(About::Look(name), looked);
+        Ok(())
+    }
+
+    /// What the handshake has told.
+    fn known(&self) -> Option<Known> {
+        Some(Known {
+            remote_public_key: self.connection.remote_public_key()?,
+            dialect: self.connection.dialect()?,
+            handshake_hash: self.connection.handshake_hash()?,
+            capability: self.connection.capability()?.clone(),
+        })
+    }
+
+    /// The next bytes to send.
+    fn transmit(&mut self) -> Result<Bytes> {
+        while self.connection.is_open()
+            && self.connection.queued() < SEND_AHEAD
+            && let Some(message) = self.shared.poll_message()
+        {
+            self.connection.send_stream(&message)?;
+        }
         let now = self.runtime.now();
-        self.connection.poll_transmit(now).unwrap_or_default()
+        let bytes = self.connection.poll_transmit(now).unwrap_or_default();
+        let (sent, received) = (
+            self.connection.bytes_sent(),
+            self.connection.bytes_received(),
+        );
+        self.shared.count(sent, received);
+        Ok(bytes)
     }
 
     fn wants_input(&self) -> bool {

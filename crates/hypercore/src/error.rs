@@ -74,8 +74,8 @@ pub enum Error {
     /// The verifier of the feed couldn't decide.
     #[error("a signature can't be checked")]
     Verifier(#[source] SharedError),
-    /// The feed has an extension of that name already.
-    #[error("the feed has an extension {name} already")]
+    /// The feed or the connection has an extension of that name already.
+    #[error("there is an extension {name} already")]
     DuplicateExtension {
         /// The name.
         name: String,
@@ -93,6 +93,18 @@ pub enum Error {
         peer: PeerId,
         /// What the codec says.
         source: SharedError,
+    },
+    /// A message of an extension of a connection can't be decoded.
+    #[error("cannot decode a message of the remote")]
+    DecodeConnectionMessage(#[source] SharedError),
+    /// An extension of a connection can't be registered, or its message can't be sent.
+    #[error("the extension can't do that")]
+    Extension(#[source] protocol::Error),
+    /// So many feeds are on the connection already.
+    #[error("more than {max} feeds on a connection")]
+    TooManyFeeds {
+        /// How many may be.
+        max: usize,
     },
     /// The listener was too slow, and messages of an extension are lost.
     #[error("{missed} messages were lost")]

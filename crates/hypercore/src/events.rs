@@ -10,12 +10,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use async_broadcast::{InactiveReceiver, Receiver, RecvError, Sender};
 use futures_core::Stream;
 use replicate::PeerId;
 
-/// How many events wait for the slowest listener.
-const CAPACITY: usize = 1024;
+use crate::broadcast::Listener;
 
 /// Something that happened to a feed. It is announced after what it tells of has been stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,13 +98,13 @@ pub enum Event {
 /// # Ok::<_, hypercore::Error>(()) }).unwrap();
 /// ```
 pub struct Events {
-    receiver: Receiver<Event>,
+    listener: Listener<Event>,
 }
 
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Events")
-            .field("waiting", &self.receiver.len())
+            .field("waiting", &self.listener.len())
             .finish()
     }
 }
@@ -115,88 +113,14 @@ impl Stream for Events {
     type Item = Event;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        Pin::new(&mut self.receiver)
-            .poll_recv(cx)
-            .map(|received| match received? {
-                Ok(event) => Some(event),
-                Err(RecvError::Overflowed(missed)) => Some(Event::Lagged { missed }),
-                Err(RecvError::Closed) => None,
-            })
+        Pin::new(&mut self.listener)
+            .poll_next(cx)
+            .map(|next| next.map(|next| next.unwrap_or_else(|missed| Event::Lagged { missed })))
     }
 }
 
-/// The sending side, held by the feed.
-pub(crate) struct Broadcast {
-    sender: Sender<Event>,
-    // Keeps the queue open while nobody listens.
-    idle: InactiveReceiver<Event>,
-}
-
-impl Broadcast {
-    pub(crate) fn new() -> Self {
-        let (mut sender, receiver) = async_broadcast::broadcast(CAPACITY);
-        sender.set_overflow(true);
-        Broadcast {
-            sender,
-            idle: receiver.deactivate(),
-        }
-    }
-
-    pub(crate) fn send(&self, event: Event) {
-        if self.sender.receiver_count() > 0 {
-            // Neither full (it overflows) nor without a receiver; a closed queue has nobody left to tell.
-            let _ = self.sender.try_broadcast(event);
-        }
-    }
-
-    pub(crate) fn close(&self) {
-        self.send(Event::Close);
-        self.sender.close();
-    }
-
-    pub(crate) fn listen(&self) -> Events {
-        Events {
-            receiver: self.idle.activate_cloned(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use futures_lite::{StreamExt, future::block_on};
-
-    use super::*;
-
-    #[test]
-    fn a_slow_listener_is_told_how_many_events_it_missed() {
-        let broadcast = Broadcast::new();
-        let mut events = broadcast.listen();
-        for length in 0..CAPACITY as u64 + 3 {
-            broadcast.send(Event::Append {
-                length,
-                byte_length: 0,
-            });
-        }
-        block_on(async {
-            assert_eq!(events.next().await, Some(Event::Lagged { missed: 3 }));
-            assert_eq!(
-                events.next().await,
-                Some(Event::Append {
-                    length: 3,
-                    byte_length: 0
-                })
-            );
-        });
-    }
-
-    #[test]
-    fn the_stream_ends_after_close() {
-        let broadcast = Broadcast::new();
-        let mut events = broadcast.listen();
-        broadcast.close();
-        block_on(async {
-            assert_eq!(events.next().await, Some(Event::Close));
-            assert_eq!(events.next().await, None);
-        });
+impl Events {
+    pub(crate) fn new(listener: Listener<Event>) -> Self {
+        Events { listener }
     }
 }

@@ -35,11 +35,15 @@
 
 #![forbid(unsafe_code)]
 
+mod admission;
 mod append;
 mod attached;
+mod broadcast;
 mod builder;
 mod cache;
 mod connection;
+mod connection_events;
+mod connection_extension;
 mod core;
 mod discovery;
 mod download;
@@ -49,8 +53,10 @@ mod error;
 mod events;
 mod extension;
 mod get;
+mod handle;
 mod hooks;
 mod hypercore;
+mod limits;
 mod peers;
 mod questions;
 mod read;
@@ -60,6 +66,7 @@ mod runtime;
 mod seek;
 mod serve;
 mod session;
+mod shared;
 mod space;
 mod state;
 mod stats;
@@ -83,6 +90,7 @@ pub use merkle::{Node, PortableError, PortableProof, Proof, ProofError};
 pub use noise::{DialectChoice, KeyPair as NoiseKeyPair, Role};
 pub use protocol::{Error as ProtocolError, Security};
 pub use replicate::{Error as ReplicationError, PeerId};
+pub use wire::Limits as MessageLimits;
 
 #[cfg(feature = "json")]
 pub use crate::encoding::Json;
@@ -91,7 +99,9 @@ pub use crate::runtime::AsyncStd;
 pub use crate::{
     builder::Builder,
     cache::CacheConfig,
-    connection::{Connection, ConnectionHandle, FeedOptions, Hold},
+    connection::{Connection, FeedOptions},
+    connection_events::{ConnectionEvent, ConnectionEvents},
+    connection_extension::{ConnectionExtension, ConnectionMessages},
     discovery::FindingPeers,
     download::{Download, DownloadRequest, Progress},
     encoding::{Base64, Binary, BoxError, Encode, Encoding, Hex, Utf8},
@@ -99,8 +109,10 @@ pub use crate::{
     events::{Event, Events},
     extension::{Extension, Messages},
     get::{Get, GetRange},
+    handle::{ConnectionHandle, Hold, Remote, Transport},
     hooks::{Signer, Source, Verifier},
     hypercore::Hypercore,
+    limits::ConnectionLimits,
     peers::PeerInfo,
     runtime::{BoxFuture, Runtime},
     seek::{ByteReader, Seek},

@@ -20,6 +20,8 @@ pub(crate) enum About {
     Remote,
     /// A feed that the remote has opened is looked for. Whatever the answer is, it has been.
     Look(DiscoveryKey),
+    /// Whether the remote may have a feed.
+    Feed(DiscoveryKey),
 }
 
 /// Questions that are open.

@@ -15,7 +15,7 @@ use wire::Message;
 use crate::{Error, Result, attached::Attached};
 
 /// Requests are answered as long as less than this waits to be sent.
-const SEND_AHEAD: usize = 512 * 1024;
+pub(crate) const SEND_AHEAD: usize = 512 * 1024;
 
 /// The feeds on a connection.
 #[derive(Default)]
@@ -65,6 +65,10 @@ impl Roster {
         Some(feed)
     }
 
+    pub(crate) fn contains(&self, name: &DiscoveryKey) -> bool {
+        self.feeds.contains_key(name)
+    }
+
     pub(crate) fn on(&mut self, channel: Channel) -> Option<&mut Attached> {
         let name = self.channels.get(&channel)?;
         self.feeds.get_mut(name)
@@ -72,6 +76,13 @@ impl Roster {
 
     pub(crate) fn names(&self) -> Vec<DiscoveryKey> {
         self.feeds.keys().copied().collect()
+    }
+
+    /// The connection isn't live any longer.
+    pub(crate) fn finish(&mut self) {
+        for feed in self.feeds.values_mut() {
+            feed.finish();
+        }
     }
 
     /// A message has come for a feed.

@@ -6,6 +6,7 @@
     reason = "a test that fails panics"
 )]
 
+mod connection_extensions;
 mod connections;
 mod copying;
 mod duplex;
@@ -13,12 +14,14 @@ mod encodings;
 mod extensions;
 mod farewell;
 mod fetching;
+mod handles;
 mod histories;
 mod hooks;
 mod hostile;
 mod javascript;
 mod local;
 mod long;
+mod many;
 mod opening;
 mod options;
 mod pair;
