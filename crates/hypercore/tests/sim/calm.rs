@@ -43,19 +43,19 @@ impl World {
                 up.cut();
             }
         }
+        // Connections stay from now on, but nobody rests yet.
+        for _ in 0..self.rng.below(30) {
+            let pause = [3, 40, 1_000][self.rng.below(3) as usize];
+            let next = self.sim.now() + millis(self.rng.below(pause));
+            self.run_until(next);
+            self.stir();
+        }
         for node in &mut self.nodes {
             // Some stay as they are: then nothing has to be fetched there, or from there.
             if !self.rng.one_in(4) {
                 node.set_uploading(true);
                 node.set_downloading(node.role != Role::Writer);
             }
-        }
-        for _ in 0..self.rng.below(20) {
-            for _ in 0..self.rng.below(4) {
-                self.talk();
-            }
-            let next = self.sim.now() + millis(self.rng.below(1_000));
-            self.run_until(next);
         }
         self.wait_for_all(now + CALM);
         check::stored(self);
@@ -75,7 +75,23 @@ impl World {
             if unmet.is_empty() {
                 return;
             }
+            if self.sim.now() >= limit && self.aloud {
+                self.describe();
+            }
             assert!(self.sim.now() < limit, "not granted: {unmet:#?}");
+        }
+    }
+
+    /// Tells how everybody is.
+    fn describe(&self) {
+        for (n, node) in self.nodes.iter().enumerate() {
+            let (feed, role, peer) = (node.copy_of, node.role, node.peer);
+            let (gives, takes) = (node.uploading, node.downloading);
+            eprintln!("{n} is feed {feed} at {peer}, {role:?}, gives: {gives}, takes: {takes}");
+            eprintln!("    lacks {:?}", node.feed.missing(..));
+            for other in node.feed.peers() {
+                eprintln!("    {other:?}");
+            }
         }
     }
 

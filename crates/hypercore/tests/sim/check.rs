@@ -223,7 +223,7 @@ fn peers(world: &World, n: usize) -> Vec<usize> {
 }
 
 /// Whether a liar may have told it anything.
-fn is_lied_to(world: &World, n: usize) -> bool {
+pub(crate) fn is_lied_to(world: &World, n: usize) -> bool {
     let node = &world.nodes[n];
     let mut edges = world.edges.iter();
     edges.any(|edge| {
@@ -232,7 +232,7 @@ fn is_lied_to(world: &World, n: usize) -> bool {
 }
 
 /// Whether no edge of a copy comes and goes.
-fn is_settled(world: &World, n: usize) -> bool {
+pub(crate) fn is_settled(world: &World, n: usize) -> bool {
     let node = &world.nodes[n];
     let mut mine = world
         .edges

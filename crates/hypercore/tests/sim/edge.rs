@@ -168,11 +168,12 @@ impl Edge {
                 None => scene.many(rng, &manner, (n, peer), &plan, socket),
             });
         }
-        let mut steps = plan.steps;
+        let mut steps = plan.steps.clone();
         steps.retain(|step| {
             self.only.is_none() && step.at > Duration::ZERO && step.end < ends.len()
         });
         steps.iter_mut().for_each(|step| step.at += sim.now());
+        what = format!("{what}, asked: {:?}", plan.on_demand);
         self.up = Some(Up {
             cable,
             what,

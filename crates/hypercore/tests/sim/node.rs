@@ -63,10 +63,18 @@ pub(crate) struct Diary {
     length: u64,
     /// The Noise keys of all peers there ever were.
     pub(crate) keys: BTreeMap<PeerId, Option<[u8; 32]>>,
+    /// The peers that came since somebody looked.
+    pub(crate) newcomers: Vec<PeerId>,
     /// The blocks that were sent to each peer, as often as they were.
     pub(crate) sent: BTreeMap<(PeerId, u64), u64>,
     /// The blocks that each peer confirmed, likewise.
     pub(crate) acknowledged: BTreeMap<(PeerId, u64), u64>,
+    /// How often it was switched whether it gives.
+    switches: u64,
+    /// If it gives nothing any more: how many requests of a peer may be in hand all the same.
+    most_left: Option<u64>,
+    /// The blocks that each peer got since then.
+    left: BTreeMap<PeerId, u64>,
     /// What must not happen.
     pub(crate) wrong: Vec<String>,
 }
@@ -79,6 +87,9 @@ struct Options {
     max_requests: usize,
     request_timeout: Duration,
 }
+
+/// So many requests of a peer are taken in hand at a time, and answered even if it is decided meanwhile to give nothing any more.
+const IN_HAND: u64 = 64;
 
 impl Node {
     pub(crate) fn new(sim: &Sim, rng: &mut Rng, role: Role, keys: &KeyPair) -> Self {
@@ -152,6 +163,10 @@ impl Node {
     pub(crate) fn set_uploading(&mut self, yes: bool) {
         self.uploading = yes;
         self.feed.set_uploading(yes);
+        let mut diary = lock(&self.diary);
+        diary.left.clear();
+        diary.switches += 1;
+        diary.most_left = (!yes).then_some(diary.switches * IN_HAND);
     }
 
     /// Clears blocks: those that aren't here yet won't be fetched either.
@@ -282,9 +297,17 @@ async fn write_down(mut events: Events, writes: bool, diary: Arc<Mutex<Diary>>) 
                 remote_public_key,
             } => {
                 diary.keys.insert(peer, remote_public_key);
+                diary.newcomers.push(peer);
             }
             Event::Upload { block, peer, .. } => {
                 *diary.sent.entry((peer, block)).or_default() += 1;
+                let left = diary.left.entry(peer).or_default();
+                *left += 1;
+                let left = *left;
+                if diary.most_left.is_some_and(|most| left > most) {
+                    let wrong = format!("{left} blocks are given, although nothing is to be");
+                    diary.wrong.push(wrong);
+                }
             }
             Event::Ack { block, peer } => {
                 *diary.acknowledged.entry((peer, block)).or_default() += 1;

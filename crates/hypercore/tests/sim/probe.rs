@@ -4,22 +4,25 @@ use std::{fmt::Debug, future::IntoFuture};
 
 use hypercore::{Connection, Error, Hypercore, Result, Role as Side, Utf8};
 
-use crate::{
-    check,
-    edge::{Fate, Other},
-    node::at_once,
-    world::World,
-};
+use crate::{check, executor::lock, node::at_once, world::World};
 
 impl World {
     /// In the hush somebody asks for a block as long as it is available: whether it is, he must know at once.
     pub(crate) fn probe(&mut self) {
         let n = self.rng.below(self.nodes.len() as u64) as usize;
         let node = &self.nodes[n];
-        let length = self.feeds[node.copy_of].blocks.len() as u64;
-        let block = self.rng.below(length + 2);
-        let mut edges = self.edges.iter();
-        let settled = edges.all(|edge| edge.fate != Fate::Stuck && edge.other != Other::Liar);
+        // Best one that somebody else has lost.
+        let others = self.nodes.iter().enumerate();
+        let others = others.filter(|(m, other)| *m != n && other.copy_of == node.copy_of);
+        let lost = others.flat_map(|(_, other)| lock(&other.diary).cleared.clone());
+        let lost: Vec<u64> = lost.filter(|block| !node.feed.has(*block)).collect();
+        let block = match lost.len() as u64 {
+            0 => self
+                .rng
+                .below(self.feeds[node.copy_of].blocks.len() as u64 + 2),
+            many => lost[self.rng.below(many) as usize],
+        };
+        let settled = check::is_settled(self, n) && !check::is_lied_to(self, n);
         if node.feed.has(block) || !settled {
             return;
         }

@@ -92,6 +92,26 @@ impl Talk {
         }
     }
 
+    /// A copy begins with a few extensions.
+    pub(crate) fn begin(&mut self, sim: &Sim, rng: &mut Rng, nodes: &[Node], node: usize) {
+        for _ in 0..rng.below(4) {
+            self.register(sim, rng, nodes, node);
+        }
+    }
+
+    /// Those that have just come are told something at once: mostly before they have told what they can hear.
+    pub(crate) fn greet(&mut self, rng: &mut Rng, nodes: &[Node], node: usize) {
+        let newcomers = std::mem::take(&mut lock(&nodes[node].diary).newcomers);
+        for peer in newcomers {
+            for nth in 0..self.extensions.len() {
+                if self.extensions[nth].node == node && rng.one_in(2) {
+                    // One that has gone again hears nothing.
+                    let _ = self.say(nodes, nth, &[peer]);
+                }
+            }
+        }
+    }
+
     /// Somebody registers an extension, drops one, or says something.
     pub(crate) fn go_on(&mut self, sim: &Sim, rng: &mut Rng, nodes: &[Node]) -> String {
         let node = rng.below(nodes.len() as u64) as usize;

@@ -24,6 +24,10 @@ impl World {
             for (n, node) in self.nodes.iter().enumerate() {
                 let diary = lock(&node.diary);
                 assert!(diary.wrong.is_empty(), "{n}: {:?}", diary.wrong);
+                drop(diary);
+                if let Some(talk) = &mut self.talk {
+                    talk.greet(&mut self.rng, &self.nodes, n);
+                }
             }
             // What was connected just now is to run before time passes.
             if self.tend() {

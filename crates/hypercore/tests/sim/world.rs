@@ -148,7 +148,9 @@ impl World {
                 (writer, Vec::new())
             }
             false => {
-                let blocks = any_blocks(rng, first.max(1));
+                let mut blocks = any_blocks(rng, first);
+                // Whatever is the same has the same key.
+                blocks.push(rng.bytes(16).into());
                 let writer = Node::finalized(&self.sim, rng, &blocks);
                 (writer, blocks)
             }
@@ -180,6 +182,11 @@ impl World {
             is_live,
         });
         self.append(feed, first);
+        for node in number..self.nodes.len() {
+            if let Some(talk) = &mut self.talk {
+                talk.begin(&self.sim, &mut self.rng, &self.nodes, node);
+            }
+        }
     }
 
     fn storm(&mut self) {
@@ -195,25 +202,11 @@ impl World {
     /// Something happens.
     fn happen(&mut self) {
         match self.rng.below(23) {
-            0..4 => {
-                let count = [1, 1, 2, 7, 40][self.rng.below(5) as usize];
-                let feed = self.rng.below(self.feeds.len() as u64) as usize;
-                self.append(feed, count);
-            }
+            0..4 => self.append_some(),
             4..8 => self.wish(),
             20..23 => self.talk(),
             _ if self.peaceful => {}
-            8 | 9 => {
-                let node = self.any_node();
-                // A writer that loses much leaves little to look at.
-                if self.nodes[node].role != Role::Writer || self.rng.one_in(4) {
-                    let blocks = &self.feeds[self.nodes[node].copy_of].blocks;
-                    let start = self.rng.below(blocks.len() as u64 + 1);
-                    let end = start + self.rng.below(10);
-                    self.tell(|| format!("{node} clears {start}..{end}"));
-                    self.nodes[node].clear(start..end);
-                }
-            }
+            8 | 9 => self.clear_some(),
             10 => self.restart(),
             11 if !self.wishes.is_empty() => {
                 let nth = self.rng.below(self.wishes.len() as u64) as usize;
@@ -227,6 +220,35 @@ impl World {
             16 => self.disturb(|up, rng| up.hang_up(rng)),
             17 | 18 => self.switch(),
             _ => self.disturb(|up, _| up.clog(false)),
+        }
+    }
+
+    /// Something happens that breaks no connection.
+    pub(crate) fn stir(&mut self) {
+        match self.rng.below(8) {
+            0 => self.append_some(),
+            1 => self.wish(),
+            2 if !self.peaceful => self.clear_some(),
+            3 if !self.peaceful => self.switch(),
+            _ => self.talk(),
+        }
+    }
+
+    fn append_some(&mut self) {
+        let count = [1, 1, 2, 7, 40][self.rng.below(5) as usize];
+        let feed = self.rng.below(self.feeds.len() as u64) as usize;
+        self.append(feed, count);
+    }
+
+    fn clear_some(&mut self) {
+        let node = self.any_node();
+        // A writer that loses much leaves little to look at.
+        if self.nodes[node].role != Role::Writer || self.rng.one_in(4) {
+            let blocks = &self.feeds[self.nodes[node].copy_of].blocks;
+            let start = self.rng.below(blocks.len() as u64 + 1);
+            let end = start + self.rng.below(10);
+            self.tell(|| format!("{node} clears {start}..{end}"));
+            self.nodes[node].clear(start..end);
         }
     }
 
