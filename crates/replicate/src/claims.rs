@@ -10,7 +10,7 @@ use bitfield::RangeSet;
 use crate::Local;
 
 /// Runs refused between two searches for stored ones, so that each pays for a small part of the search.
-const PATIENCE: usize = 1024;
+const PATIENCE: usize = 8192;
 
 #[derive(Debug)]
 pub(crate) struct Claims {
@@ -109,6 +109,10 @@ impl Claims {
             return false;
         }
         self.patience = PATIENCE;
+        // Looking costs far less than building anew, and a peer that never delivers isn't worth more.
+        if !self.blocks.iter().any(|run| local.has_all(run)) {
+            return false;
+        }
         self.blocks = self
             .blocks
             .iter()
@@ -121,13 +125,14 @@ impl Claims {
 #[cfg(test)]
 mod tests {
     use alloc::collections::BTreeSet;
-    use core::ops::Range;
+    use core::{cell::Cell, ops::Range};
 
     use super::Claims;
     use crate::{Local, rng::Rng};
 
-    /// Every third block is stored.
-    struct Thirds;
+    /// Every third block is stored. Counts how often it was asked for a range.
+    #[derive(Default)]
+    struct Thirds(Cell<u64>);
 
     impl Local for Thirds {
         fn length(&self) -> u64 {
@@ -139,6 +144,7 @@ mod tests {
         }
 
         fn has_all(&self, blocks: Range<u64>) -> bool {
+            self.0.set(self.0.get() + 1);
             blocks.clone().all(|block| self.has(block))
         }
 
@@ -158,6 +164,19 @@ mod tests {
     }
 
     #[test]
+    fn claims_beyond_the_cap_cost_a_few_looks_each() {
+        let (max_runs, count) = (8192, 200_000);
+        let looks = Thirds::default();
+        let mut claims = Claims::new(max_runs, u64::MAX);
+        for n in 0..count {
+            claims.insert(3 * n + 1..3 * n + 2, &looks);
+        }
+        assert_eq!(claims.blocks.runs(), max_runs);
+        let looks = looks.0.get();
+        assert!(looks < 3 * count, "{looks} looks for {count} claims");
+    }
+
+    #[test]
     fn never_knows_more_than_was_claimed_nor_more_runs_than_the_cap() {
         for max_runs in [1, 4, 1000] {
             let mut rng = Rng::new(max_runs as u64);
@@ -167,7 +186,7 @@ mod tests {
                 let start = rng.below(400);
                 let blocks = start..start + rng.below(20);
                 if rng.below(3) > 0 {
-                    claims.insert(blocks.clone(), &Thirds);
+                    claims.insert(blocks.clone(), &Thirds::default());
                     model.extend(blocks);
                 } else {
                     claims.remove(blocks.clone());
@@ -179,7 +198,7 @@ mod tests {
                     let claimed = model.contains(&block) && block < 300;
                     assert!(claimed || !claims.contains(block));
                     // With room for all, what is missing is known.
-                    let known = claims.contains(block) || Thirds.has(block);
+                    let known = claims.contains(block) || Thirds::default().has(block);
                     assert!(max_runs < 1000 || !claimed || known);
                 }
             }
