@@ -4,6 +4,10 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -15,6 +19,12 @@ pub(crate) const CAPACITY: usize = 1024;
 
 /// The sending side.
 pub(crate) struct Broadcast<T> {
+    /// Made for the first listener. It takes all its room at once, and of most connections nobody wants to hear.
+    queue: OnceLock<Queue<T>>,
+    closed: AtomicBool,
+}
+
+struct Queue<T> {
     sender: Sender<T>,
     // Keeps the queue open while nobody listens.
     idle: InactiveReceiver<T>,
@@ -25,29 +35,48 @@ pub(crate) struct Listener<T>(Receiver<T>);
 
 impl<T: Clone> Broadcast<T> {
     pub(crate) fn new() -> Self {
-        let (mut sender, receiver) = async_broadcast::broadcast(CAPACITY);
-        sender.set_overflow(true);
         Broadcast {
-            sender,
-            idle: receiver.deactivate(),
+            queue: OnceLock::new(),
+            closed: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn send(&self, event: T) {
-        if self.sender.receiver_count() > 0 {
+        if let Some(queue) = self.queue.get()
+            && queue.sender.receiver_count() > 0
+        {
             // Neither full (it overflows) nor without a receiver; a closed queue has nobody left to tell.
-            let _ = self.sender.try_broadcast(event);
+            let _ = queue.sender.try_broadcast(event);
         }
     }
 
     /// Says the last. Whoever listens from now on hears nothing.
     pub(crate) fn close(&self, last: T) {
+        self.closed.store(true, Ordering::SeqCst);
         self.send(last);
-        self.sender.close();
+        if let Some(queue) = self.queue.get() {
+            queue.sender.close();
+        }
     }
 
     pub(crate) fn listen(&self) -> Listener<T> {
-        Listener(self.idle.activate_cloned())
+        let queue = self.queue.get_or_init(Queue::new);
+        // Closed before there was a queue to close, or just now.
+        if self.closed.load(Ordering::SeqCst) {
+            queue.sender.close();
+        }
+        Listener(queue.idle.activate_cloned())
+    }
+}
+
+impl<T> Queue<T> {
+    fn new() -> Self {
+        let (mut sender, receiver) = async_broadcast::broadcast(CAPACITY);
+        sender.set_overflow(true);
+        Queue {
+            sender,
+            idle: receiver.deactivate(),
+        }
     }
 }
 
@@ -109,5 +138,12 @@ mod tests {
             assert_eq!(events.next().await, None);
             assert_eq!(broadcast.listen().next().await, None);
         });
+    }
+
+    #[test]
+    fn whoever_is_the_first_to_listen_after_the_last_hears_nothing() {
+        let broadcast = Broadcast::new();
+        broadcast.close("last");
+        assert_eq!(block_on(broadcast.listen().next()), None);
     }
 }
