@@ -18,6 +18,7 @@ use crate::{
     attached::Attached,
     connection::Options,
     core::Core,
+    input::Input,
     questions::{About, Questions},
     ready::Bell,
     roster::{Roster, SEND_AHEAD},
@@ -25,9 +26,6 @@ use crate::{
     shared::{Command, Known, Shared, Standing},
     turn::{Pace, Timer, Turn, Waiting, turn},
 };
-
-/// How much is read from a socket at a time.
-const INPUT: usize = 64 * 1024;
 
 /// How long a remote that has said all may take to hang up.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -43,7 +41,7 @@ where
 {
     let mut driver = Driver::new(options, shared)?;
     let mut timer = Timer::default();
-    let mut input = vec![0; INPUT].into_boxed_slice();
+    let mut input = Input::default();
     let mut output = Bytes::new();
     loop {
         let worked = driver.work().await;
@@ -53,7 +51,7 @@ where
         worked?;
         if output.is_empty() && driver.connection.is_finished() {
             let remote_ended = driver.remote_ended;
-            hang_up(&mut socket, &mut input, remote_ended, &*driver.runtime).await;
+            hang_up(&mut socket, input.room(), remote_ended, &*driver.runtime).await;
             return Ok(driver.session());
         }
         if output.is_empty() && driver.remote_ended {
@@ -63,7 +61,7 @@ where
         // Listen first, look second: what is left for us in between wakes the turn at once.
         let mut wake = driver.shared.ready.listen();
         let waiting = Waiting {
-            input: &mut input,
+            input: input.room(),
             reading: !driver.remote_ended && driver.wants_input(),
             output: &mut output,
             pace: driver.pace(),
@@ -72,13 +70,16 @@ where
             timer: &mut timer,
         };
         match turn(&mut socket, waiting).await? {
-            Turn::Received(len) => driver.receive(input.get(..len).unwrap_or_default())?,
+            Turn::Received(len) => driver.receive(input.filled(len))?,
             Turn::Ended => {
                 driver.remote_ended = true;
                 driver.connection.handle_end(driver.runtime.now());
             }
             Turn::Answered(about, answer) => driver.answered(about, answer)?,
-            Turn::Due => driver.timeout()?,
+            Turn::Due => {
+                input.shrink();
+                driver.timeout()?;
+            }
             Turn::Written | Turn::Woken => {}
         }
     }

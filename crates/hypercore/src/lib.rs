@@ -56,6 +56,7 @@ mod get;
 mod handle;
 mod hooks;
 mod hypercore;
+mod input;
 mod limits;
 mod peers;
 mod questions;
