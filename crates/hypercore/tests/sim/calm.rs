@@ -5,7 +5,7 @@ use std::time::Duration;
 use hypercore::{Result, Session};
 
 use crate::{
-    check,
+    agree, check,
     edge::{Edge, Fate, Other, Terms},
     faults::{Quality, millis},
     node::Role,
@@ -107,6 +107,7 @@ impl World {
         if let Some(talk) = &self.talk {
             talk.judge(&self.nodes, &self.edges);
         }
+        agree::ends(self);
         for _ in 0..self.rng.below(12) {
             self.probe();
         }

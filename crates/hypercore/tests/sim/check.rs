@@ -15,25 +15,14 @@ use crate::{
 
 /// What somebody still waits for although a peer offers it.
 pub(crate) fn unmet(world: &World) -> Vec<String> {
-    let blocks = |node: &Node| world.feeds[node.copy_of].blocks.len() as u64;
-    let stored = |node: &Node| {
-        (0..blocks(node))
-            .map(|block| node.feed.has(block))
-            .collect()
-    };
-    let stored: Vec<Vec<bool>> = world.nodes.iter().map(stored).collect();
+    let stored = stored_by_all(world);
     let mut unmet = Vec::new();
     for (n, node) in world.nodes.iter().enumerate() {
-        let blocks = blocks(node);
-        let place = Place {
-            world,
-            n,
-            stored: &stored,
-            peers: peers(world, n),
-        };
+        let place = Place::new(world, n, &stored);
         if node.role == Role::Full && node.downloading {
             let diary = lock(&node.diary);
-            for block in (0..blocks).filter(|block| !stored[n][*block as usize]) {
+            let blocks = 0..stored[n].len() as u64;
+            for block in blocks.filter(|block| !stored[n][*block as usize]) {
                 if let Some(peer) = place.offers(block)
                     && !diary.cleared.contains(&block)
                 {
@@ -48,6 +37,23 @@ pub(crate) fn unmet(world: &World) -> Vec<String> {
     unmet
 }
 
+/// Whether a peer that stays connected with a copy has a block and gives it.
+pub(crate) fn is_offered(world: &World, n: usize, block: u64) -> bool {
+    let stored = stored_by_all(world);
+    Place::new(world, n, &stored).offers(block).is_some()
+}
+
+/// Which blocks each node has.
+fn stored_by_all(world: &World) -> Vec<Vec<bool>> {
+    let blocks = |node: &Node| world.feeds[node.copy_of].blocks.len() as u64;
+    let stored = |node: &Node| {
+        (0..blocks(node))
+            .map(|block| node.feed.has(block))
+            .collect()
+    };
+    world.nodes.iter().map(stored).collect()
+}
+
 /// A copy of a feed among those that are connected with it.
 struct Place<'a> {
     world: &'a World,
@@ -57,7 +63,16 @@ struct Place<'a> {
     peers: Vec<usize>,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    fn new(world: &'a World, n: usize, stored: &'a [Vec<bool>]) -> Self {
+        Place {
+            world,
+            n,
+            stored,
+            peers: peers(world, n),
+        }
+    }
+
     /// A peer that has a block, and gives it.
     fn offers(&self, block: u64) -> Option<usize> {
         let has = |peer: &usize| self.stored[*peer].get(block as usize) == Some(&true);
@@ -192,12 +207,6 @@ pub(crate) fn is_complete(world: &World, one: usize, other: usize, feed: usize) 
         let has = reader.feed.has(block) || diary.cleared.contains(&block);
         assert!(has, "finished without block {block} of feed {feed}");
     }
-}
-
-/// Whether a peer that stays connected with a copy has a block and gives it.
-pub(crate) fn is_offered(world: &World, n: usize, block: u64) -> bool {
-    let mut peers = peers(world, n).into_iter();
-    peers.any(|peer| world.nodes[peer].feed.has(block))
 }
 
 /// The honest copies that stay connected with one, and give what they have.

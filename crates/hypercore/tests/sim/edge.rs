@@ -233,7 +233,7 @@ impl Up {
     pub(crate) fn go_on(&mut self, nodes: &[Node], now: Duration) -> bool {
         let due = self.steps.iter().take_while(|step| step.at <= now).count();
         for step in self.steps.drain(..due) {
-            self.hung_up |= matches!(step.what, What::HangUp);
+            self.hung_up |= matches!(step.what, What::HangUp | What::Finish);
             self.ends[step.end].obey(step.what, nodes);
         }
         due > 0

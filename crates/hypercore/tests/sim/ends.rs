@@ -1,6 +1,6 @@
 //! The ends of a connection: for one feed, or for as many as are added.
 
-use std::{future::IntoFuture, sync::Arc};
+use std::{future::IntoFuture, sync::Arc, time::Duration};
 
 use hypercore::{
     Connection, ConnectionHandle, Dialect, DialectChoice, Error, Hold, Hypercore, NoiseKeyPair,
@@ -32,8 +32,7 @@ impl End {
     /// Takes a step, if it is for any number of feeds.
     pub(crate) fn obey(&mut self, what: What, nodes: &[Node]) {
         if let Some(handle) = &self.handle {
-            let copy = |feed| copy_at(nodes, self.peer, feed);
-            obey(what, handle, &mut self.hold, copy);
+            obey(what, handle, &mut self.hold, (nodes, self.peer));
         }
     }
 }
@@ -147,7 +146,7 @@ impl Scene<'_> {
         let handle = connection.handle();
         let now = plan.steps.iter().filter(|step| step.at.is_zero());
         for step in now.filter(|step| step.end == n) {
-            obey(step.what, &handle, &mut hold, |feed| self.copy(peer, feed));
+            obey(step.what, &handle, &mut hold, (self.nodes, peer));
         }
         let name = format!("a connection of {peer}");
         End {
@@ -161,12 +160,13 @@ impl Scene<'_> {
 }
 
 /// Takes a step at one end.
-fn obey<'a>(
+fn obey(
     what: What,
     handle: &ConnectionHandle,
     hold: &mut Option<Hold>,
-    copy: impl Fn(usize) -> Option<&'a Node>,
+    (nodes, peer): (&[Node], usize),
 ) {
+    let copy = |feed| copy_at(nodes, peer, feed);
     // A connection that isn't live may have ended by now.
     let fine = |done: Result<()>| matches!(done, Ok(()) | Err(Error::Closed));
     let done = match what {
@@ -174,6 +174,17 @@ fn obey<'a>(
             copy(feed).map_or(Ok(()), |node| handle.add_with(&node.feed, options))
         }
         What::Remove(feed) => copy(feed).map_or(Ok(()), |node| handle.remove(&node.feed)),
+        What::Close(feed) => {
+            let mut nodes = nodes.iter();
+            let any = nodes.find(|node| node.copy_of == feed);
+            any.map_or(Ok(()), |node| handle.close(node.feed.discovery_key()))
+        }
+        What::Ping => handle.ping(),
+        What::SetTimeout(seconds) => handle.set_timeout(Some(Duration::from_secs(seconds))),
+        What::Finish => {
+            handle.finish();
+            Ok(())
+        }
         What::Hold => {
             *hold = Some(handle.hold());
             Ok(())

@@ -8,6 +8,7 @@
     reason = "a test that fails panics"
 )]
 
+mod agree;
 mod calm;
 mod check;
 mod edge;

@@ -23,9 +23,15 @@ pub(crate) struct Step {
 pub(crate) enum What {
     Add(usize, FeedOptions),
     Remove(usize),
+    /// By its name, whoever has it.
+    Close(usize),
+    Ping,
+    /// The silence that is borne, in seconds.
+    SetTimeout(u64),
     /// Keeps it from ending, and no longer.
     Hold,
     LetGo,
+    Finish,
     HangUp,
 }
 
@@ -77,6 +83,9 @@ impl Plan {
                 _ => {}
             }
         }
+        for end in 0..2 {
+            plan.push(rng.below(6_000), end, What::Ping);
+        }
         plan
     }
 
@@ -121,8 +130,16 @@ impl Plan {
                 plan.push(rng.below(100), end, What::Hold);
                 plan.push(rng.below(20_000), end, What::LetGo);
             }
-            if rng.one_in(6) {
-                plan.push(rng.below(30_000), end, What::HangUp);
+            for what in [What::Ping, What::SetTimeout(5 + rng.below(30))] {
+                if rng.one_in(3) {
+                    plan.push(rng.below(20_000), end, what);
+                }
+            }
+            let feed = rng.below(has.len() as u64) as usize;
+            for what in [What::HangUp, What::Finish, What::Close(feed)] {
+                if rng.one_in(6) {
+                    plan.push(rng.below(30_000), end, what);
+                }
             }
         }
         plan

@@ -1,13 +1,17 @@
 //! Calls whose outcome is known beforehand.
 
-use std::{fmt::Debug, future::IntoFuture};
+use std::{fmt::Debug, future::IntoFuture, time::Duration};
 
 use hypercore::{Connection, Error, Hypercore, Result, Role as Side, Utf8};
 
 use crate::{check, executor::lock, node::at_once, world::World};
 
+/// As long as a question and its answer may take.
+const ROUND_TRIP: Duration = Duration::from_secs(2);
+
 impl World {
-    /// In the hush somebody asks for a block as long as it is available: whether it is, he must know at once.
+    /// In the hush somebody asks for a block as long as it is available: whether it is, he must know at once, unless he has lost
+    /// blocks himself. Then he may have to ask what the others have of those.
     pub(crate) fn probe(&mut self) {
         let n = self.rng.below(self.nodes.len() as u64) as usize;
         let node = &self.nodes[n];
@@ -26,11 +30,16 @@ impl World {
         if node.feed.has(block) || !settled {
             return;
         }
+        let has_lost = !lock(&node.diary).cleared.is_empty();
         let offered = node.downloading && check::is_offered(self, n, block);
         self.tell(|| format!("{n} has {block} offered: {offered}"));
         let get = self.nodes[n].feed.get(block).if_available();
         let call = self.sim.spawn(format!("a probe of {n}"), get.into_future());
         self.sim.run_ready();
+        if !call.is_done() && !offered && has_lost {
+            let answered = self.sim.now() + ROUND_TRIP;
+            self.run_until(answered);
+        }
         match call.take() {
             None if offered => call.cancel(),
             Some(Err(Error::NotAvailable { .. })) if !offered => {}
