@@ -142,6 +142,7 @@ impl Chooser<'_> {
         };
         let known = peer.claims.length();
         for run in self.wishes.urgent().iter() {
+            peer.wants.renew(run.clone());
             take(peer, run);
         }
         for lookup in self.wishes.lengths().iter() {
@@ -153,6 +154,7 @@ impl Chooser<'_> {
         }
         for selection in self.wishes.selections() {
             for run in selection.blocks.iter().take_while(|run| run.start < known) {
+                peer.wants.renew(run.clone());
                 take(peer, run.start..run.end.min(known));
             }
         }

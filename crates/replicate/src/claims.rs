@@ -88,6 +88,11 @@ impl Claims {
         self.blocks.next_in(from)
     }
 
+    /// Whether the peer is known to have all blocks of a range.
+    pub(crate) fn contains_all(&self, blocks: Range<u64>) -> bool {
+        self.blocks.contains_all(blocks)
+    }
+
     pub(crate) fn contains(&self, block: u64) -> bool {
         self.blocks.contains(block)
     }

@@ -65,16 +65,18 @@ impl Replicator {
         if let Some(everything) = &mut self.everything {
             everything.cleared.insert(blocks.clone());
         }
-        self.handle_gone(now, blocks, local);
+        self.handle_gone(now, blocks, false, local);
     }
 
     /// Blocks that were stored are found to be damaged and no longer count. Peers are told, and unless the feed is sparse the
     /// blocks are fetched again.
     pub fn handle_lost(&mut self, now: Duration, blocks: Range<u64>, local: &dyn Local) {
-        self.handle_gone(now, blocks, local);
+        let again = self.everything.is_some();
+        self.handle_gone(now, blocks, again, local);
     }
 
-    fn handle_gone(&mut self, now: Duration, blocks: Range<u64>, local: &dyn Local) {
+    /// `again` says whether the blocks are to be fetched anew.
+    fn handle_gone(&mut self, now: Duration, blocks: Range<u64>, again: bool, local: &dyn Local) {
         if blocks.is_empty() {
             return;
         }
@@ -86,6 +88,12 @@ impl Replicator {
         for (&id, peer) in &mut self.peers {
             peer.news.remove(blocks.clone());
             peer.withheld.remove(blocks.clone());
+            if !peer.claims.contains_all(blocks.clone()) {
+                peer.wants.doubt(blocks.clone());
+                if again {
+                    peer.wants.renew(blocks.clone());
+                }
+            }
             if peer.remote_listens && self.config.uploading {
                 self.actions.push_back(Action::Send {
                     peer: id,

@@ -8,6 +8,9 @@
 //!                                       ◀─  Have { start: last block }      (the first time)
 //!                                       ◀─  Have { start: 0, length: 2^20, bitfield }
 //! ```
+//!
+//! What the peer has of the blocks that are stored here is not remembered. So where some of them go lost, the window is asked
+//! about anew, once somebody wishes for something in it.
 
 use core::ops::Range;
 
@@ -20,6 +23,8 @@ use crate::config::WINDOW;
 pub(crate) struct Wants {
     /// Window numbers.
     sent: RangeSet,
+    /// Those in which blocks went lost here that the peer may have.
+    stale: RangeSet,
     outstanding: usize,
     /// How many more bitfields are looked at that answer no Want: old peers send one.
     unasked: usize,
@@ -33,6 +38,7 @@ impl Wants {
     pub(crate) fn new() -> Self {
         Wants {
             sent: RangeSet::new(),
+            stale: RangeSet::new(),
             outstanding: 0,
             unasked: UNASKED,
             forgotten: 0,
@@ -52,6 +58,25 @@ impl Wants {
         self.sent.insert(window..window + 1);
         self.outstanding += 1;
         Some(window * WINDOW)
+    }
+
+    /// These blocks went lost here, and it isn't known which of them the peer has.
+    pub(crate) fn doubt(&mut self, blocks: Range<u64>) {
+        if !blocks.is_empty() {
+            self.stale.insert(windows(&blocks));
+        }
+    }
+
+    /// Somebody wishes for these blocks: what is in doubt about them may be asked again.
+    pub(crate) fn renew(&mut self, blocks: Range<u64>) {
+        if blocks.is_empty() || self.stale.is_empty() {
+            return;
+        }
+        let windows = windows(&blocks);
+        for stale in self.stale.intersection(windows.clone()) {
+            self.sent.remove(stale);
+        }
+        self.stale.remove(windows);
     }
 
     /// A Have of so many blocks came: if that is a whole window, it answers a Want. Says whether a bitfield in it is to
@@ -75,6 +100,7 @@ impl Wants {
     /// The peer doesn't upload any more, so it will have to be asked again if it resumes, unless it makes a habit of that.
     pub(crate) fn forget(&mut self) {
         self.sent.clear();
+        self.stale.clear();
         self.outstanding = 0;
         self.forgotten += 1;
         self.never |= self.forgotten > MAX_FORGOTTEN;
@@ -84,6 +110,11 @@ impl Wants {
     pub(crate) fn are_outstanding(&self) -> bool {
         self.outstanding > 0
     }
+}
+
+/// The numbers of the windows in which blocks lie; there is at least one.
+fn windows(blocks: &Range<u64>) -> Range<u64> {
+    blocks.start / WINDOW..(blocks.end - 1) / WINDOW + 1
 }
 
 /// What JavaScript keeps to as well.
@@ -108,6 +139,24 @@ mod tests {
         assert_eq!(wants.take(3..3), None);
         wants.forget();
         assert_eq!(wants.take(0..1), Some(0));
+    }
+
+    #[test]
+    fn asks_again_where_something_was_lost_once_it_is_wished_for() {
+        let mut wants = Wants::new();
+        for window in 0..3 {
+            assert_eq!(wants.take(0..3 * WINDOW), Some(window * WINDOW));
+        }
+        wants.doubt(WINDOW + 5..2 * WINDOW + 1);
+        assert_eq!(wants.take(0..3 * WINDOW), None);
+        wants.renew(0..WINDOW);
+        assert_eq!(wants.take(0..3 * WINDOW), None);
+        wants.renew(WINDOW - 1..WINDOW + 1);
+        assert_eq!(wants.take(0..3 * WINDOW), Some(WINDOW));
+        wants.renew(0..u64::MAX);
+        assert_eq!(wants.take(0..3 * WINDOW), Some(2 * WINDOW));
+        wants.renew(0..u64::MAX);
+        assert_eq!(wants.take(0..3 * WINDOW), None);
     }
 
     #[test]

@@ -28,17 +28,7 @@ impl Pair {
         let writer = Node::new(&sim, &mut rng, Role::Writer, &keys);
         let reader = Node::new(&sim, &mut rng, Role::Sparse, &keys);
         append(&writer, blocks);
-        let quality = Quality::perfect(&mut rng);
-        let (left, right, _) = net::connect(&sim, &mut rng, &quality);
-        let spoken = DialectChoice::Fixed(Dialect::V8);
-        let left = reader.feed.replicate(Side::Initiator, left);
-        let left = left.live(true).dialect(spoken);
-        let right = writer.feed.replicate(Side::Responder, right);
-        let right = right.live(true).dialect(spoken);
-        let connection = [
-            sim.spawn("reader", left.into_future()),
-            sim.spawn("writer", right.into_future()),
-        ];
+        let connection = connect(&sim, &mut rng, &reader, &writer);
         Pair {
             sim,
             writer,
@@ -46,6 +36,21 @@ impl Pair {
             _connection: connection,
         }
     }
+}
+
+/// A live connection.
+fn connect(sim: &Sim, rng: &mut Rng, reader: &Node, writer: &Node) -> [Task<Result<Session>>; 2] {
+    let quality = Quality::perfect(rng);
+    let (left, right, _) = net::connect(sim, rng, &quality);
+    let spoken = DialectChoice::Fixed(Dialect::V8);
+    let left = reader.feed.replicate(Side::Initiator, left);
+    let left = left.live(true).dialect(spoken);
+    let right = writer.feed.replicate(Side::Responder, right);
+    let right = right.live(true).dialect(spoken);
+    [
+        sim.spawn("reader", left.into_future()),
+        sim.spawn("writer", right.into_future()),
+    ]
 }
 
 fn append(writer: &Node, count: usize) {
@@ -74,6 +79,27 @@ fn what_is_cleared_of_a_range_that_is_waited_for_is_fetched_again() {
     append(writer, 2);
     sim.run_for(SECOND);
     assert_eq!(range.take().unwrap().unwrap().len(), 5);
+}
+
+#[test]
+fn what_is_cleared_of_a_whole_copy_is_fetched_again_from_whoever_came_later() {
+    let Pair {
+        sim,
+        writer,
+        reader,
+        _connection: first,
+    } = Pair::new(5);
+    let all = sim.spawn("all", reader.feed.get_range(0..5).into_future());
+    sim.run_for(SECOND);
+    assert_eq!(all.take().unwrap().unwrap().len(), 5);
+    first.iter().for_each(Task::cancel);
+    let _second = connect(&sim, &mut Rng::new(2), &reader, &writer);
+    sim.run_for(SECOND);
+    reader.clear(1..3);
+    let get = reader.feed.get(2).if_available();
+    let get = sim.spawn("get", get.into_future());
+    sim.run_for(SECOND);
+    assert_eq!(get.take().unwrap().unwrap(), [2; 10][..]);
 }
 
 #[test]

@@ -111,6 +111,31 @@ fn cleared_blocks_are_taken_back_and_not_fetched_again() {
 }
 
 #[test]
+fn what_was_here_when_a_peer_came_is_fetched_from_it_after_it_was_lost() {
+    let mut world = World::new(3);
+    let (writer, reader) = (world.writer(20), world.reader());
+    let link = world.join(writer, reader, true);
+    world.settle();
+    world.cut(link);
+    let link = world.join(writer, reader, true);
+    world.settle();
+    world.clear(reader, 5..8);
+    world.clear(reader, 11..12);
+    world.settle();
+    let wants = |world: &World| {
+        let said = world.said(link, reader).into_iter();
+        said.filter(|said| matches!(said, Message::Want(_))).count()
+    };
+    assert_eq!(wants(&world), 1, "nobody wishes for it");
+    for block in [6, 7, 11] {
+        let wish = world.want(reader, block);
+        world.settle();
+        assert!(world.nodes[reader].resolved.contains_key(&wish), "{block}");
+    }
+    assert_eq!(wants(&world), 2);
+}
+
+#[test]
 fn a_peer_that_is_not_live_any_longer_is_left_once_nothing_is_left_to_do() {
     let mut world = World::new(6);
     let (writer, reader) = (world.writer(5), world.reader());
