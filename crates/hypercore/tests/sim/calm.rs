@@ -59,7 +59,6 @@ impl World {
         }
         self.wait_for_all(now + CALM);
         check::stored(self);
-        check::acknowledged(self);
         if self.peaceful {
             check::nothing_twice(self);
         }
@@ -108,6 +107,7 @@ impl World {
             talk.judge(&self.nodes, &self.edges);
         }
         agree::ends(self);
+        check::acknowledged(self);
         for _ in 0..self.rng.below(12) {
             self.probe();
         }

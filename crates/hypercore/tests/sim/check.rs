@@ -145,7 +145,7 @@ pub(crate) fn stored(world: &World) {
     }
 }
 
-/// Nobody confirmed a block that wasn't sent to him, or more often.
+/// Nobody confirmed a block that wasn't sent to him, or more often; and where nothing bad happens, whoever confirms confirms all.
 pub(crate) fn acknowledged(world: &World) {
     for (n, node) in world.nodes.iter().enumerate() {
         let diary = lock(&node.diary);
@@ -154,6 +154,15 @@ pub(crate) fn acknowledged(world: &World) {
             assert!(
                 *count <= sent,
                 "{n} sent block {at:?} {sent} times, and it was confirmed {count} times"
+            );
+        }
+        for ((peer, block), sent) in diary.sent.iter().filter(|_| world.peaceful) {
+            let confirmed = diary.acknowledged.get(&(*peer, *block)).unwrap_or(&0);
+            let mut all = diary.acknowledged.keys();
+            let confirms = all.any(|(other, _)| other == peer);
+            assert!(
+                !confirms || confirmed == sent,
+                "block {block} that {n} sent to {peer:?} wasn't confirmed"
             );
         }
     }

@@ -17,6 +17,7 @@ pub(crate) enum Wish {
     Stream(Range<u64>),
     Download(Vec<u64>),
     Linear(Range<u64>),
+    Anyhow(Range<u64>),
     Length(Option<u64>),
     Byte(u64),
 }
@@ -58,7 +59,7 @@ impl Wish {
             let start = somewhere(rng);
             start..start + rng.below(40)
         };
-        match rng.below(9) {
+        match rng.below(10) {
             0 | 1 => Wish::Get(somewhere(rng)),
             2 => Wish::Range(range(rng)),
             3 => Wish::Download((0..rng.below(9)).map(|_| somewhere(rng)).collect()),
@@ -66,6 +67,7 @@ impl Wish {
             5 => Wish::Length(None),
             6 => Wish::Length(Some(somewhere(rng))),
             7 => Wish::Stream(range(rng)),
+            8 => Wish::Anyhow(range(rng)),
             _ => {
                 let bytes: usize = blocks.iter().map(Bytes::len).sum();
                 Wish::Byte(rng.below(bytes as u64 + 20))
@@ -96,7 +98,9 @@ impl Wish {
     pub(crate) fn blocks(&self) -> Vec<u64> {
         match self {
             Wish::Get(block) => vec![*block],
-            Wish::Range(blocks) | Wish::Linear(blocks) => blocks.clone().collect(),
+            Wish::Range(blocks) | Wish::Linear(blocks) | Wish::Anyhow(blocks) => {
+                blocks.clone().collect()
+            }
             Wish::Download(blocks) => blocks.clone(),
             // A stream may be past a block that was cleared since.
             Wish::Stream(_) | Wish::Length(_) | Wish::Byte(_) => Vec::new(),
@@ -140,6 +144,10 @@ async fn call(feed: Hypercore, wish: Wish, patience: Patience, now: Duration) ->
             feed.download(DownloadRequest::linear(blocks)).await?;
             Ok(Granted::Fetched)
         }
+        Wish::Anyhow(blocks) => {
+            feed.download(blocks).await?;
+            Ok(Granted::Fetched)
+        }
         Wish::Length(min) => {
             let mut update = feed.update();
             if let Some(min) = min {
@@ -169,7 +177,7 @@ impl Wished {
     pub(crate) fn has_timeout(&self) -> bool {
         !matches!(
             self.wish,
-            Wish::Stream(_) | Wish::Download(_) | Wish::Linear(_)
+            Wish::Stream(_) | Wish::Download(_) | Wish::Linear(_) | Wish::Anyhow(_)
         )
     }
 
