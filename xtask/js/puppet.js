@@ -61,7 +61,13 @@ function prepare (initiator, order) {
     if (name) join(link, { feed: name })
   }
   const stream = new Protocol(initiator, handlers)
-  const link = { initiator, live: !!live, noise, encrypted, stream }
+  const link = { initiator, live: !!live, noise, encrypted, stream, heard: new Map(), extensions: new Map() }
+  for (const name of order.extensions || []) {
+    const heard = []
+    const onmessage = message => heard.push(message.toString('base64'))
+    link.heard.set(name, heard)
+    link.extensions.set(name, stream.registerExtension(name, { encoding: 'binary', onmessage }))
+  }
   for (const part of order.feeds || []) join(link, part)
   links.set(order.as, link)
   return link
@@ -253,6 +259,19 @@ const orders = {
     return {}
   },
 
+  // Sends a message about the connection as a whole.
+  async say ({ link, name, data }) {
+    named(named(links, link).extensions, name).send(Buffer.from(data, 'base64'))
+    return {}
+  },
+
+  // The messages about the connection as a whole, once there are so many of them.
+  async heard ({ link, name, least }) {
+    const heard = named(named(links, link).heard, name)
+    while (heard.length < least) await sleep()
+    return { data: heard }
+  },
+
   async hang_up ({ link }) {
     named(links, link).socket.end()
     return {}
@@ -278,7 +297,8 @@ const orders = {
 }
 
 // Orders that aren't about a feed that is open.
-const WITHOUT_FEED = new Set(['open', 'done', 'undownload', 'listen', 'connect', 'add', 'hang_up', 'ended', 'pause', 'resume'])
+const WITHOUT_FEED = new Set(['open', 'done', 'undownload', 'listen', 'connect', 'add',
+  'say', 'heard', 'hang_up', 'ended', 'pause', 'resume'])
 
 async function obey (order) {
   const call = orders[order.do]

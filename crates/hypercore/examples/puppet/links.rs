@@ -10,9 +10,11 @@ use async_std::{
     net::{TcpListener, TcpStream},
     task,
 };
+use data_encoding::BASE64;
+use futures_lite::StreamExt;
 use hypercore::{
-    Connection, ConnectionHandle, DialectChoice, FeedOptions, Hold, Result as Outcome, Role,
-    Security, Session,
+    Binary, Connection, ConnectionExtension, ConnectionHandle, DialectChoice, FeedOptions, Hold,
+    Result as Outcome, Role, Security, Session,
 };
 use serde_json::json;
 
@@ -40,6 +42,13 @@ struct Link {
     /// Until something is added, or it is hung up.
     hold: Option<Hold>,
     end: End,
+    extensions: BTreeMap<String, Extension>,
+}
+
+/// An extension of a connection, and what was heard on it.
+struct Extension {
+    own: ConnectionExtension<Binary>,
+    heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl Links {
@@ -77,6 +86,34 @@ impl Links {
         link.handle.add_with(&held.feed, options(order))?;
         link.hold = None;
         Ok(json!({}))
+    }
+
+    /// Sends a message about the connection as a whole.
+    pub(crate) fn say(&self, order: &Order) -> Result {
+        let links = lock(&self.0);
+        let link = links.get(order.text("link")?).ok_or("no such link")?;
+        let extension = link.extensions.get(order.text("name")?);
+        let extension = extension.ok_or("no such extension")?;
+        extension.own.send(order.bytes("data")?)?;
+        Ok(json!({}))
+    }
+
+    /// The messages about the connection as a whole, once there are so many of them.
+    pub(crate) async fn heard(&self, order: &Order) -> Result {
+        let least = order.amount("least")?;
+        let heard = {
+            let links = lock(&self.0);
+            let link = links.get(order.text("link")?).ok_or("no such link")?;
+            let extension = link.extensions.get(order.text("name")?);
+            Arc::clone(&extension.ok_or("no such extension")?.heard)
+        };
+        loop {
+            let messages = lock(&heard).clone();
+            if messages.len() as u64 >= least {
+                return Ok(json!({ "data": messages }));
+            }
+            task::sleep(LOOK).await;
+        }
     }
 
     pub(crate) fn hang_up(&self, order: &Order) -> Result {
@@ -147,7 +184,13 @@ impl Links {
             connection.add_with(&held.feed, options(&part))?;
         }
         let handle = connection.handle();
+        let names = order
+            .list("extensions")
+            .iter()
+            .filter_map(|name| name.as_str());
+        let extensions = names.map(|name| Ok((name.to_owned(), listen_to(&handle, name)?)));
         let link = Link {
+            extensions: extensions.collect::<Result<_>>()?,
             hold: order.flag("hold", false).then(|| handle.hold()),
             handle,
             end: Arc::default(),
@@ -156,6 +199,20 @@ impl Links {
         lock(&self.0).insert(order.text("as")?.into(), link);
         Ok((connection, end))
     }
+}
+
+/// Registers an extension of a connection.
+fn listen_to(handle: &ConnectionHandle, name: &str) -> Result<Extension> {
+    let own = handle.extension(name, Binary)?;
+    let heard = Arc::<Mutex<Vec<String>>>::default();
+    let (mut messages, all) = (own.messages(), Arc::clone(&heard));
+    task::spawn(async move {
+        while let Some(message) = messages.next().await {
+            let text = message.map_or_else(|error| error.to_string(), |it| BASE64.encode(&it));
+            lock(&all).push(text);
+        }
+    });
+    Ok(Extension { own, heard })
 }
 
 /// How a feed is to be exchanged.

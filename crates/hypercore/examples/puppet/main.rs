@@ -58,6 +58,8 @@ impl Puppet {
             "listen" => self.links.listen(&self.feeds, order).await,
             "connect" => self.links.connect(&self.feeds, order).await,
             "add" => self.links.add(&self.feeds, order),
+            "say" => self.links.say(order),
+            "heard" => self.links.heard(order).await,
             "hang_up" => self.links.hang_up(order),
             "ended" => self.links.ended(order).await,
             _ => self.feeds.obey(order).await,

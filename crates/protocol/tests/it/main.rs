@@ -6,6 +6,7 @@ mod bounds;
 mod channels;
 mod ends;
 mod extensions;
+mod javascript;
 mod pieces;
 mod security;
 mod time;

@@ -1,9 +1,13 @@
 //! Messages of the program's own.
 
+use data_encoding::BASE64;
 use serde_json::json;
 
-use super::{FEED, Named, Scene, blocks, expect, expect_eq};
-use crate::{Result, interop::puppet::Puppet};
+use super::{FEED, LINK, Named, Scene, blocks, expect, expect_eq};
+use crate::{
+    Result,
+    interop::{peers::Side, puppet::Puppet},
+};
 
 pub(super) const SCENES: &[Named] = &[
     ("extensions both ways", both_ways),
@@ -11,6 +15,11 @@ pub(super) const SCENES: &[Named] = &[
     ("extensions in UTF-16 order", utf16_order),
     ("extension messages sent early", sent_early),
     ("extensions registered later", registered_later),
+    ("extensions of the connection", of_the_connection),
+    (
+        "extensions of the connection, a remote that only listens",
+        only_listens,
+    ),
 ];
 
 /// What is sent arrives as it was: small, empty, large.
@@ -142,6 +151,71 @@ fn registered_later(scene: &mut Scene<'_>) -> Result {
         turns.clone(),
     )?;
     expect_eq("what came", scene.writer.messages(FEED, "m", 4)?, turns)
+}
+
+/// Messages about the connection as a whole, on a connection without a feed: different sets, in UTF-16 order, both ways.
+fn of_the_connection(scene: &mut Scene<'_>) -> Result {
+    let names = ["\u{fb00}", "both", "\u{1d49c}"];
+    let with =
+        |own: &str| json!({ "live": true, "extensions": [own, names[0], names[1], names[2]] });
+    scene.link_with(with("a"), with("z"))?;
+    // Before the handshake is done it waits.
+    say(&mut scene.writer, names[0], b"early")?;
+    expect_eq(
+        "what came",
+        heard(&mut scene.reader, names[0], 1)?,
+        vec![b"early".to_vec()],
+    )?;
+    let large: Vec<u8> = (0..200_000_u32).map(|byte| byte as u8).collect();
+    let messages = [b"hello".to_vec(), Vec::new(), large, b"the last".to_vec()];
+    for message in &messages {
+        for name in [names[1], names[2]] {
+            say(&mut scene.writer, name, message)?;
+            say(&mut scene.reader, name, message)?;
+        }
+    }
+    // Those that the other side doesn't have go nowhere.
+    say(&mut scene.writer, "a", b"lost")?;
+    say(&mut scene.reader, "z", b"lost")?;
+    for name in [names[1], names[2]] {
+        for peer in [&mut scene.writer, &mut scene.reader] {
+            expect("they come as they were", heard(peer, name, 4)? == messages)?;
+        }
+    }
+    expect_eq("what came", heard(&mut scene.reader, names[0], 1)?.len(), 1)
+}
+
+/// JavaScript tells which extensions of the connection it has only before a message of its own, so ours doesn't wait for it.
+fn only_listens(scene: &mut Scene<'_>) -> Result {
+    let with = |names: &[&str]| json!({ "live": true, "extensions": names });
+    let (ours, theirs) = (with(&["a", "talk"]), with(&["talk", "z"]));
+    match scene.writer.side {
+        Side::Ours => scene.link_with(ours, theirs)?,
+        Side::JavaScript(_) => scene.link_with(theirs, ours)?,
+    }
+    for number in 0..20_u8 {
+        say(scene.ours(), "talk", &[number])?;
+    }
+    let came = heard(scene.theirs(), "talk", 20)?;
+    expect_eq(
+        "what came",
+        came,
+        (0..20).map(|number| vec![number]).collect(),
+    )
+}
+
+fn say(peer: &mut Puppet, name: &str, data: &[u8]) -> Result {
+    let data = BASE64.encode(data);
+    let order = json!({ "link": LINK, "name": name, "data": data });
+    peer.call("say", order).map(drop)
+}
+
+fn heard(peer: &mut Puppet, name: &str, least: u64) -> Result<Vec<Vec<u8>>> {
+    let order = json!({ "link": LINK, "name": name, "least": least });
+    let reply = peer.call("heard", order)?;
+    let texts = reply["data"].as_array().into_iter().flatten();
+    let decoded = texts.map(|text| BASE64.decode(text.as_str().unwrap_or_default().as_bytes()));
+    Ok(decoded.collect::<std::result::Result<_, _>>()?)
 }
 
 fn register(peer: &mut Puppet, names: &[&str]) -> Result {
