@@ -19,6 +19,7 @@ mod histories;
 mod hooks;
 mod hostile;
 mod javascript;
+mod limits;
 mod local;
 mod long;
 mod many;

@@ -80,6 +80,12 @@ impl Raw {
     pub(crate) async fn send(&mut self, channel: u64, message: &Message) {
         let mut bytes = BytesMut::new();
         message.encode_frame(channel, &mut bytes);
+        self.send_bytes(&bytes).await;
+    }
+
+    /// Sends what need not be a message.
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
+        let mut bytes = bytes.to_vec();
         self.outcome.tx.apply(&mut bytes);
         self.socket.write_all(&bytes).await.unwrap();
     }
