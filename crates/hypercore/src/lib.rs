@@ -115,7 +115,7 @@ pub use crate::{
     hypercore::Hypercore,
     limits::ConnectionLimits,
     peers::PeerInfo,
-    runtime::{BoxFuture, Runtime},
+    runtime::{BoxFuture, Runtime, generate_noise_key_pair},
     seek::{ByteReader, Seek},
     session::{Replicate, Session},
     stats::{Counters, Stats},

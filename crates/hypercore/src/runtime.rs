@@ -8,6 +8,8 @@ mod async_std;
 
 use std::{any::Any, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use noise::KeyPair;
+
 use crate::{Error, Result};
 
 #[cfg(feature = "async-std")]
@@ -53,6 +55,24 @@ pub(crate) fn random<const N: usize>(runtime: &dyn Runtime) -> Result<[u8; N]> {
     let mut bytes = [0; N];
     runtime.random(&mut bytes)?;
     Ok(bytes)
+}
+
+/// A new key pair by which a peer is known on its connections, from the randomness of the operating system. One that is to
+/// stay the same comes from [`NoiseKeyPair::from_seed`](crate::NoiseKeyPair::from_seed).
+///
+/// ```
+/// use hypercore::{Connection, Role, generate_noise_key_pair};
+///
+/// let connection = Connection::new(Role::Initiator).key_pair(generate_noise_key_pair()?);
+/// # Ok::<_, hypercore::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Randomness`].
+pub fn generate_noise_key_pair() -> Result<KeyPair> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(Error::Randomness)?;
+    Ok(KeyPair::from_secret(secret))
 }
 
 /// The runtime of a feed for which none was named.

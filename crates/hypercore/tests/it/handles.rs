@@ -525,3 +525,12 @@ fn without_a_handshake_nobody_decides_about_feeds() {
         assert_same(&feed, &copy).await;
     });
 }
+
+#[test]
+fn a_generated_key_pair_is_a_new_one_each_time() {
+    let [a, b] = [0, 1].map(|_| hypercore::generate_noise_key_pair().unwrap());
+    assert_ne!(a.public(), b.public());
+    let seed = [1; 32];
+    let [a, b] = [0, 1].map(|_| NoiseKeyPair::from_seed(seed));
+    assert_eq!(a.public(), b.public());
+}
