@@ -71,8 +71,13 @@ impl Waiting<'_> {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        if !self.output.is_empty() && self.poll_write(socket, cx)?.is_ready() {
-            return Poll::Ready(Ok(Turn::Written));
+        let mut broken = None;
+        if !self.output.is_empty() {
+            match self.poll_write(socket, cx) {
+                Poll::Ready(Ok(())) => return Poll::Ready(Ok(Turn::Written)),
+                Poll::Ready(Err(error)) => broken = Some(error),
+                Poll::Pending => {}
+            }
         }
         match self.pace {
             Pace::Wait => {}
@@ -86,10 +91,15 @@ impl Waiting<'_> {
         if self.reading
             && let Poll::Ready(read) = Pin::new(socket).poll_read(cx, self.input)
         {
-            return Poll::Ready(read.map(|len| match len {
-                0 => Turn::Ended,
-                len => Turn::Received(len),
-            }));
+            // What the remote said before it left may be worth more than that it has left.
+            return Poll::Ready(match (read, broken) {
+                (Ok(len @ 1..), _) => Ok(Turn::Received(len)),
+                (_, Some(error)) | (Err(error), None) => Err(error),
+                (Ok(0), None) => Ok(Turn::Ended),
+            });
+        }
+        if let Some(error) = broken {
+            return Poll::Ready(Err(error));
         }
         if Pin::new(&mut *self.wake).poll(cx).is_ready() {
             return Poll::Ready(Ok(Turn::Woken));
