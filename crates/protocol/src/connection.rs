@@ -293,6 +293,16 @@ impl Connection {
         self.outgoing.len()
     }
 
+    /// How many bytes of memory are taken by what waits to be sent and by what has arrived and isn't a whole message yet, or wasn't
+    /// looked at.
+    pub fn held(&self) -> usize {
+        let early = match &self.phase {
+            Phase::Greeting(greeting) => greeting.allocated(),
+            _ => 0,
+        };
+        self.outgoing.allocated() + self.incoming.allocated() + early
+    }
+
     /// Whether to read on. While the remote doesn't take what it asks for, and while the application decides about its key, it
     /// should not be listened to.
     pub fn wants_input(&self) -> bool {

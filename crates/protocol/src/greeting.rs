@@ -83,6 +83,11 @@ impl Greeting {
         self.handshake.poll_transmit()
     }
 
+    /// How much memory is taken by what isn't for the handshake.
+    pub(crate) fn allocated(&self) -> usize {
+        self.early.capacity()
+    }
+
     /// Whether the application has been asked and hasn't answered. Nothing should be read meanwhile.
     pub(crate) fn is_waiting(&self) -> bool {
         self.handshake.needs_authentication().is_some()

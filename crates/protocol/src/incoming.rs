@@ -55,6 +55,11 @@ impl Incoming {
         self.decoder.buffered() == 0
     }
 
+    /// How much memory it takes.
+    pub(crate) fn allocated(&self) -> usize {
+        self.decoder.allocated()
+    }
+
     pub(crate) fn drop_all(&mut self) {
         self.decoder.buffer().clear();
     }

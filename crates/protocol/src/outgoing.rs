@@ -1,6 +1,6 @@
 //! What waits to be sent.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use noise::StreamCipher;
 use wire::Message;
 
@@ -58,6 +58,11 @@ impl Outgoing {
         self.clear.len() + self.frames.len()
     }
 
+    /// How much memory it takes.
+    pub(crate) fn allocated(&self) -> usize {
+        self.clear.capacity() + self.frames.capacity()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -77,5 +82,15 @@ impl Outgoing {
 }
 
 fn take(queue: &mut BytesMut) -> BytesMut {
-    queue.split_to(queue.len().min(MAX_PIECE))
+    if queue.len() <= MAX_PIECE && queue.capacity() <= 2 * MAX_PIECE {
+        return queue.split();
+    }
+    // A piece that shared the memory of a long queue would keep all of it until it has left.
+    let (piece, rest) = queue.split_at(queue.len().min(MAX_PIECE));
+    let (piece, left) = (BytesMut::from(piece), rest.len());
+    match left {
+        0 => *queue = BytesMut::new(),
+        _ => queue.advance(piece.len()),
+    }
+    piece
 }

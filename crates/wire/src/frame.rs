@@ -80,6 +80,11 @@ impl Decoder {
         self.buffer.len()
     }
 
+    /// How much memory they take.
+    pub fn allocated(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// The next whole frame, if there is one. Signs of life are passed over.
     ///
     /// # Errors
