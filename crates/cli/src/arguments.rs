@@ -118,6 +118,14 @@ pub(crate) struct Serve {
     #[arg(long, short)]
     pub(crate) lines: bool,
 
+    /// How many connections there may be at a time.
+    #[arg(long, value_name = "COUNT", default_value_t = 1024)]
+    pub(crate) connections: usize,
+
+    /// How many of them from one address. This machine itself isn't counted.
+    #[arg(long, value_name = "COUNT", default_value_t = 32)]
+    pub(crate) per_address: usize,
+
     /// The dialect to speak, and the form of signatures.
     #[arg(long, value_enum, default_value = "8")]
     pub(crate) dialect: Form,

@@ -8,8 +8,8 @@ use noise::{DialectChoice, KeyPair, Role};
 use protocol::Security;
 
 use crate::{
-    BoxFuture, ConnectionHandle, ConnectionLimits, Encoding, Error, Hypercore, Remote, Result,
-    Runtime, Session,
+    BoxFuture, ConnectionHandle, ConnectionLimits, Encoding, Error, Hypercore, Pass, Remote,
+    Result, Runtime, Session,
     core::Core,
     driver::run,
     runtime::{default_runtime, random},
@@ -80,6 +80,7 @@ pub(crate) struct Options {
     pub(crate) key_pair: Option<KeyPair>,
     pub(crate) runtime: Option<Arc<dyn Runtime>>,
     pub(crate) limits: ConnectionLimits,
+    pub(crate) pass: Option<Pass>,
     pub(crate) on_authenticate: Option<OnAuthenticate>,
     pub(crate) on_feed_authenticate: Option<OnFeedAuthenticate>,
     pub(crate) on_discovery_key: Option<OnDiscoveryKey>,
@@ -129,6 +130,7 @@ impl Connection {
                 key_pair: None,
                 runtime: None,
                 limits: ConnectionLimits::default(),
+                pass: None,
                 on_authenticate: None,
                 on_feed_authenticate: None,
                 on_discovery_key: None,
@@ -186,6 +188,12 @@ impl Connection {
     pub fn limits(mut self, limits: ConnectionLimits) -> Self {
         self.options.limits = limits;
         self.shared.0.set_limits(&limits);
+        self
+    }
+
+    /// The pass with which a [`Gate`](crate::Gate) has let this connection in. It is given back when the connection ends.
+    pub fn pass(mut self, pass: Pass) -> Self {
+        self.options.pass = Some(pass);
         self
     }
 

@@ -13,7 +13,7 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use protocol::{Config, Connection, Event, Randomness, Security};
 
 use crate::{
-    ConnectionEvent, FeedOptions, Result, Session,
+    ConnectionEvent, Error, FeedOptions, Result, Session,
     admission::{Admission, Candidate, Stage},
     attached::Attached,
     connection::Options,
@@ -49,6 +49,7 @@ where
             output = driver.transmit()?;
         }
         worked?;
+        driver.hold(output.len())?;
         if output.is_empty() && driver.connection.is_finished() {
             let remote_ended = driver.remote_ended;
             hang_up(&mut socket, input.room(), remote_ended, &*driver.runtime).await;
@@ -133,6 +134,12 @@ impl Driver {
             ephemeral: random(&*runtime)?,
             nonce: random(&*runtime)?,
         };
+        if let Some(pass) = &options.pass {
+            pass.begin(&shared.ready);
+            if options.security == Security::Plain {
+                pass.introduce();
+            }
+        }
         let connection = Connection::new(config, randomness, runtime.now())?;
         let bell = options.only.as_ref().map(|only| {
             let bell = Arc::new(Bell::new(only.discovery_key(), Arc::clone(&shared.ready)));
@@ -152,6 +159,15 @@ impl Driver {
             busy: false,
             idle: false,
         })
+    }
+
+    /// Tells the gate how much is held here, beside what is being written.
+    fn hold(&mut self, written: usize) -> Result<()> {
+        let Some(pass) = &mut self.options.pass else {
+            return Ok(());
+        };
+        let held = self.connection.held() + written;
+        pass.hold(held, self.runtime.now()).map_err(Error::Peer)
     }
 
     fn receive(&mut self, bytes: &[u8]) -> Result<()> {
@@ -387,6 +403,9 @@ impl Driver {
                 remote_public_key,
                 dialect,
             } => {
+                if let Some(pass) = &self.options.pass {
+                    pass.introduce();
+                }
                 self.shared.view().known = self.known();
                 self.tell(ConnectionEvent::Handshake {
                     remote_public_key,

@@ -139,6 +139,10 @@ pub enum PeerError {
     /// It broke the rules of replication.
     #[error(transparent)]
     Replication(replicate::Error),
+    /// It had to go, because the connections of the program hold too much together, or too many of them are in the middle of their
+    /// handshake. See [`GateLimits`](crate::GateLimits).
+    #[error("had to make room for other connections")]
+    Expelled,
     /// It sent a block or hashes that don't verify. Nothing of it was stored.
     #[error("block {block} doesn't verify")]
     Verification {

@@ -52,6 +52,7 @@ mod encoding;
 mod error;
 mod events;
 mod extension;
+mod gate;
 mod get;
 mod handle;
 mod hooks;
@@ -109,6 +110,7 @@ pub use crate::{
     error::{Error, PeerError, Result, SharedError},
     events::{Event, Events},
     extension::{Extension, Messages},
+    gate::{Gate, GateLimits, Occupancy, Pass, TurnedAway},
     get::{Get, GetRange},
     handle::{ConnectionHandle, Hold, Remote, Transport},
     hooks::{Signer, Source, Verifier},

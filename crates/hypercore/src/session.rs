@@ -13,7 +13,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use noise::{DialectChoice, KeyPair, Role};
 use protocol::Security;
 
-use crate::{Connection, FeedOptions, Result, core::Core};
+use crate::{Connection, FeedOptions, Pass, Result, core::Core};
 
 /// A connection for one feed that is about to be driven. Await it, or spawn it: it does nothing by itself.
 ///
@@ -98,6 +98,11 @@ impl<S> Replicate<S> {
         D: Future<Output = bool> + Send + 'static,
     {
         self.with(|connection| connection.on_authenticate(decide))
+    }
+
+    /// The pass with which a [`Gate`](crate::Gate) has let the connection in. See [`Connection::pass`].
+    pub fn pass(self, pass: Pass) -> Self {
+        self.with(|connection| connection.pass(pass))
     }
 
     fn with(self, change: impl FnOnce(Connection) -> Connection) -> Self {

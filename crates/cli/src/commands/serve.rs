@@ -4,10 +4,6 @@ use std::{
     io::{self, BufRead},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
 };
 
 use async_std::{
@@ -15,7 +11,7 @@ use async_std::{
     task,
 };
 use futures_lite::{FutureExt, StreamExt};
-use hypercore::{Hypercore, Role};
+use hypercore::{Gate, GateLimits, Hypercore, Pass, Role};
 use serde_json::json;
 
 use super::{close, open};
@@ -25,9 +21,6 @@ use crate::{
     link::Link,
     output::Output,
 };
-
-/// How many connections are served at once; further ones are turned away.
-const MAX_CONNECTIONS: usize = 1024;
 
 pub(super) async fn run(arguments: Serve, output: &Output) -> Result<(), Failure> {
     let dir = &arguments.dir;
@@ -90,7 +83,8 @@ async fn serve_once(
     output: &Output,
 ) -> Result<(), Failure> {
     let (socket, from) = listener.accept().await?;
-    connection(feed.clone(), socket, from, !arguments.not_live, *output).await
+    let live = !arguments.not_live;
+    connection(feed.clone(), socket, from, None, live, *output).await
 }
 
 async fn serve_all(
@@ -99,7 +93,10 @@ async fn serve_all(
     arguments: &Serve,
     output: &Output,
 ) -> Result<(), Failure> {
-    let connections = Arc::new(AtomicUsize::new(0));
+    let mut limits = GateLimits::default();
+    limits.connections = arguments.connections;
+    limits.per_address = arguments.per_address;
+    let gate = Gate::new(limits);
     let mut incoming = listener.incoming();
     while let Some(socket) = incoming.next().await {
         // Out of descriptors, or a peer that left before it was greeted: others may come.
@@ -107,17 +104,16 @@ async fn serve_all(
         let Ok(from) = socket.peer_addr() else {
             continue;
         };
-        if connections.load(Ordering::Relaxed) >= MAX_CONNECTIONS {
-            continue;
-        }
-        connections.fetch_add(1, Ordering::Relaxed);
-        let (connections, feed) = (Arc::clone(&connections), feed.clone());
-        let (live, output) = (!arguments.not_live, *output);
-        task::spawn(async move {
-            // What ends one connection doesn't end the others; it was told already.
-            let _ = connection(feed, socket, from, live, output).await;
-            connections.fetch_sub(1, Ordering::Relaxed);
-        });
+        let pass = match gate.admit(from.ip()) {
+            Ok(pass) => pass,
+            Err(reason) => {
+                turned_away(from, &reason.to_string(), output)?;
+                continue;
+            }
+        };
+        let (feed, live, output) = (feed.clone(), !arguments.not_live, *output);
+        // What ends one connection doesn't end the others; it was told already.
+        task::spawn(connection(feed, socket, from, Some(pass), live, output));
     }
     Ok(())
 }
@@ -127,6 +123,7 @@ async fn connection(
     feed: Hypercore,
     socket: TcpStream,
     from: SocketAddr,
+    pass: Option<Pass>,
     live: bool,
     output: Output,
 ) -> Result<(), Failure> {
@@ -137,7 +134,11 @@ async fn connection(
         format_args!("peer     {peer}"),
     )?;
     let _ = socket.set_nodelay(true);
-    match feed.replicate(Role::Responder, socket).live(live).await {
+    let mut replicate = feed.replicate(Role::Responder, socket).live(live);
+    if let Some(pass) = pass {
+        replicate = replicate.pass(pass);
+    }
+    match replicate.await {
         Ok(session) => {
             let fields = json!({
                 "peer": &peer,
@@ -159,6 +160,15 @@ async fn connection(
             Err(failure)
         }
     }
+}
+
+fn turned_away(from: SocketAddr, reason: &str, output: &Output) -> Result<(), Failure> {
+    let peer = from.to_string();
+    output.news(
+        "turned_away",
+        json!({ "peer": &peer, "reason": reason }),
+        format_args!("away     {peer}   {reason}"),
+    )
 }
 
 /// Appends standard input, line by line, until it ends; then waits for the serving to end.

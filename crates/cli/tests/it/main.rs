@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod clone;
+mod crowd;
 mod exit;
 mod json;
 mod local;

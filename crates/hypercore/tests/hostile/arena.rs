@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     future::{Future, IntoFuture},
+    net::{IpAddr, Ipv4Addr},
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
@@ -11,7 +12,8 @@ use std::{
 
 use bytes::Bytes;
 use hypercore::{
-    Dialect, DialectChoice, Hypercore, KeyPair, PublicKey, Result, Role, Session, Storage,
+    Dialect, DialectChoice, Gate, GateLimits, Hypercore, KeyPair, Occupancy, Pass, PublicKey,
+    Result, Role, Session, Storage,
 };
 use testkit::Rng;
 
@@ -50,6 +52,7 @@ struct Inner {
     keys: KeyPair,
     author: Hypercore,
     victim: Hypercore,
+    gate: Gate,
     rng: Mutex<Rng>,
     tally: Mutex<Tally>,
 }
@@ -63,6 +66,8 @@ pub(crate) struct Tally {
     /// Connections of hostile peers, and how those ended that are over.
     pub(crate) connections: usize,
     pub(crate) ends: BTreeMap<String, usize>,
+    /// How many honest peers have come.
+    pub(crate) honest: u32,
     /// How often a connection of theirs was given time.
     pub(crate) polls: usize,
     /// What honest peers asked for, and the longest that one of them waited.
@@ -75,7 +80,7 @@ pub(crate) struct Tally {
 }
 
 impl Arena {
-    fn new(victim: Victim, dialect: Dialect, seed: u64) -> Self {
+    pub(crate) fn new(victim: Victim, dialect: Dialect, seed: u64) -> Self {
         let (sim, mut rng) = (Sim::new(seed), Rng::new(seed));
         let keys = KeyPair::from_seed(rng.array());
         let author = open(&sim, &mut rng, dialect, |builder| {
@@ -119,6 +124,7 @@ impl Arena {
             keys,
             author,
             victim,
+            gate: Gate::new(GateLimits::default()),
             rng: Mutex::new(rng),
             tally: Mutex::default(),
         }))
@@ -159,7 +165,9 @@ impl Arena {
         report
     }
 
-    fn run_until(&self, done: impl Fn() -> bool, time: Duration, who: &str) {
+    /// # Panics
+    /// If it isn't done in time.
+    pub(crate) fn run_until(&self, done: impl Fn() -> bool, time: Duration, who: &str) {
         let sim = self.sim();
         let end = sim.now() + time;
         loop {
@@ -211,19 +219,35 @@ impl Arena {
         }
     }
 
-    /// A hostile peer connects.
+    /// A hostile peer connects, each time from another address.
     pub(crate) fn accept(&self) -> Socket {
-        self.join(Role::Responder)
+        let nth = self.tally(|tally| tally.connections) as u32;
+        self.accept_from(Ipv4Addr::from_bits((10 << 24) + nth).into())
+    }
+
+    /// A hostile peer connects, if the victim's gate lets it.
+    pub(crate) fn accept_from(&self, address: IpAddr) -> Socket {
+        match self.0.gate.admit(address) {
+            Ok(pass) => self.join(Role::Responder, Some(pass)),
+            Err(reason) => {
+                self.tally(|tally| {
+                    tally.connections += 1;
+                    let end = format!("TurnedAway({reason:?})");
+                    *tally.ends.entry(end).or_default() += 1;
+                });
+                self.cable().0
+            }
+        }
     }
 
     /// The victim connects to a hostile peer.
     pub(crate) fn dial(&self) -> Socket {
-        self.join(Role::Initiator)
+        self.join(Role::Initiator, None)
     }
 
-    fn join(&self, role: Role) -> Socket {
+    fn join(&self, role: Role, pass: Option<Pass>) -> Socket {
         let (far, near) = self.cable();
-        let session = self.session(self.victim(), role, near);
+        let session = self.session(self.victim(), role, near, pass);
         let arena = self.clone();
         self.tally(|tally| tally.connections += 1);
         let watched = Watched {
@@ -240,14 +264,40 @@ impl Arena {
         far
     }
 
+    /// An honest peer connects to the victim, from an address of its own.
+    pub(crate) fn welcome(&self, feed: &Hypercore) {
+        let (far, near) = self.cable();
+        let nth = self.tally(|tally| {
+            tally.honest += 1;
+            tally.honest
+        });
+        let address = Ipv4Addr::from_bits((192 << 24) + nth);
+        let Ok(pass) = self.0.gate.admit(address.into()) else {
+            return;
+        };
+        let (initiator, responder) = (Role::Initiator, Role::Responder);
+        let sim = self.sim();
+        sim.spawn("honest", self.session(feed, initiator, far, None));
+        let other = self.session(self.victim(), responder, near, Some(pass));
+        sim.spawn("for an honest one", other);
+    }
+
+    pub(crate) fn occupancy(&self) -> Occupancy {
+        self.0.gate.occupancy()
+    }
+
     /// A connection of a feed.
     pub(crate) fn session(
         &self,
         feed: &Hypercore,
         role: Role,
         socket: Socket,
+        pass: Option<Pass>,
     ) -> impl Future<Output = Result<Session>> + Send + use<> {
-        let replicate = feed.replicate(role, socket).live(true);
+        let mut replicate = feed.replicate(role, socket).live(true);
+        if let Some(pass) = pass {
+            replicate = replicate.pass(pass);
+        }
         replicate
             .dialect(DialectChoice::Fixed(self.dialect()))
             .into_future()

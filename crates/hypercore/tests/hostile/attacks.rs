@@ -1,5 +1,6 @@
 //! The attacks, by what they attack.
 
+pub(crate) mod accepting;
 pub(crate) mod asking;
 pub(crate) mod channels;
 pub(crate) mod claiming;

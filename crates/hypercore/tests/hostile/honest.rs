@@ -2,7 +2,7 @@
 
 use std::{future::IntoFuture, time::Duration};
 
-use hypercore::{Hypercore, Role};
+use hypercore::Hypercore;
 
 use crate::{
     arena::{Arena, BLOCKS, KNOWN},
@@ -29,7 +29,7 @@ pub(crate) fn arrive(arena: &Arena, victim: Victim) {
 /// Asks for one block after the other.
 async fn read_on(arena: Arena, victim: Victim) {
     let (reader, mut rng) = (arena.reader(), arena.rng());
-    connect(&arena, &reader);
+    arena.welcome(&reader);
     while !arena.tally(|tally| tally.over) {
         let block = available(victim, rng.next_u64());
         ask(&arena, &reader, block).await;
@@ -45,7 +45,7 @@ async fn come_and_go(arena: Arena, victim: Victim) {
     while !arena.tally(|tally| tally.over) {
         arena.pause(Duration::from_secs(1)).await;
         let reader = arena.reader();
-        connect(&arena, &reader);
+        arena.welcome(&reader);
         ask(&arena, &reader, available(victim, rng.next_u64())).await;
         reader.close().await.unwrap();
     }
@@ -71,30 +71,12 @@ fn available(victim: Victim, random: u64) -> u64 {
     }
 }
 
-fn connect(arena: &Arena, reader: &Hypercore) {
-    let (far, near) = arena.cable();
-    let sim = arena.sim();
-    sim.spawn("honest", arena.session(reader, Role::Initiator, far));
-    sim.spawn(
-        "for an honest one",
-        arena.session(arena.victim(), Role::Responder, near),
-    );
-}
-
 /// The author gives the victim what it lacks, and is asked for it again when a connection is lost.
 async fn give(arena: Arena) {
     // Whoever is hostile has had the first word.
     arena.pause(Duration::from_millis(1_500)).await;
-    let (far, near) = arena.cable();
+    arena.welcome(arena.author());
     let sim = arena.sim();
-    sim.spawn(
-        "the author's",
-        arena.session(arena.author(), Role::Initiator, far),
-    );
-    sim.spawn(
-        "to the author",
-        arena.session(arena.victim(), Role::Responder, near),
-    );
     let start = sim.now();
     while arena.victim().downloaded(..) < BLOCKS {
         arena.pause(Duration::from_millis(10)).await;

@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    net::IpAddr,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -40,6 +41,11 @@ impl Hostile {
     /// Connects, and says nothing.
     pub(crate) fn connect(arena: &Arena) -> Self {
         Hostile::of(arena, arena.accept())
+    }
+
+    /// Connects from an address.
+    pub(crate) fn connect_from(arena: &Arena, address: IpAddr) -> Self {
+        Hostile::of(arena, arena.accept_from(address))
     }
 
     /// The far end of a connection that the victim makes.

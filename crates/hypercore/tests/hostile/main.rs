@@ -13,6 +13,7 @@ mod arena;
 mod attack;
 mod attacks;
 mod bent;
+mod crowd;
 mod honest;
 mod hostile;
 mod memory;
@@ -72,10 +73,16 @@ fn what_is_changed_on_the_way_isnt_stored() {
     play(&attacks::middle::attacks());
 }
 
+#[test]
+fn many_connections_hold_no_more_than_all_of_them_may() {
+    play(&attacks::accepting::attacks());
+}
+
+/// One at a time, since memory is counted.
+static ARENA: Mutex<()> = Mutex::new(());
+
 /// Plays attacks one after the other.
 fn play(attacks: &[Attack]) {
-    // One at a time, since memory is counted.
-    static ARENA: Mutex<()> = Mutex::new(());
     let _arena = executor::lock(&ARENA);
     let only = std::env::var("ATTACK").ok();
     let chosen = |attack: &&Attack| only.as_ref().is_none_or(|name| attack.name == name);

@@ -370,7 +370,8 @@ async fn statuses(arena: Arena) {
 
 async fn hold(arena: Arena) {
     arena
-        .many(400, |arena, _| async move {
+        .many(400, |arena, n| async move {
+            arena.pause(Duration::from_millis(10 * n as u64)).await;
             let mut hostile = Hostile::open(&arena).await;
             hostile.hold(Duration::from_secs(60)).await;
         })

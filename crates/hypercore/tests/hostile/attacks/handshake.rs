@@ -17,9 +17,11 @@ use crate::{
 
 pub(crate) fn attacks() -> Vec<Attack> {
     vec![
-        Attack::new("hs-silent", End(&["HandshakeTimeout"]), |arena| {
-            Box::pin(silent(arena))
-        })
+        Attack::new(
+            "hs-silent",
+            End(&["HandshakeTimeout", "Expelled"]),
+            |arena| Box::pin(silent(arena)),
+        )
         .memory(8 * MIB),
         Attack::new("hs-drip", End(&["HandshakeTimeout"]), |arena| {
             Box::pin(drip(arena))
@@ -121,7 +123,7 @@ pub(crate) fn attacks() -> Vec<Attack> {
     ]
 }
 
-/// Every second address is another one, so that it isn't one address that is too many.
+/// From so many addresses: more than may be in their handshake at a time.
 async fn silent(arena: Arena) {
     arena
         .many(300, |arena, _| async move {

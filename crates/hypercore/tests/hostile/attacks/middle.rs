@@ -94,7 +94,7 @@ type Change = fn(&mut Rng, u64, Vec<u8>) -> Vec<u8>;
 async fn between(arena: Arena, times: usize, change: Change) {
     for _ in 0..times {
         let (author, near) = arena.cable();
-        let session = arena.session(arena.author(), Role::Initiator, author);
+        let session = arena.session(arena.author(), Role::Initiator, author, None);
         let session = arena
             .sim()
             .spawn("the author's, through a stranger", session);
