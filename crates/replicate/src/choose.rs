@@ -12,7 +12,7 @@ use wire::{Message, Request, Want};
 
 use crate::{
     Action, Local, Order, PeerId, WishId,
-    config::{MAX_BLOCKS, URGENT, WINDOW},
+    config::{MAX_BLOCKS, WINDOW},
     flight::{Asked, Kind, State},
     peer::Peer,
     rng::Rng,
@@ -112,17 +112,29 @@ impl Everything {
 impl Chooser<'_> {
     /// Sends requests to a peer until its window is full or it has nothing that is wanted. Says whether the latter.
     pub(crate) fn fill(&mut self, id: PeerId, peer: &mut Peer) -> bool {
-        while peer.flight.room(URGENT) > 0 {
+        while peer.flight.room_for_single() > 0 {
+            if self.is_in_the_dark(peer) {
+                return false;
+            }
             if !self.request_urgent(id, peer) {
                 break;
             }
         }
-        while peer.flight.room(0) > 0 {
+        while peer.flight.room() > 0 {
+            if self.is_in_the_dark(peer) {
+                return false;
+            }
             if !self.request_selected(id, peer) {
                 return true;
             }
         }
         false
+    }
+
+    /// Whether the peer is to give its first answer first. As long as nothing is known of the tree, every proof holds a path up to the roots,
+    /// all of the roots, and their signature; the second needs no more than the path.
+    fn is_in_the_dark(&self, peer: &Peer) -> bool {
+        self.local.length() == 0 && peer.flight.len() > 0
     }
 
     /// Asks about windows that a wish lies in and whose blocks aren't known yet.
@@ -222,9 +234,19 @@ impl Chooser<'_> {
         });
     }
 
-    /// The first block that somebody waits for and this peer can deliver.
-    fn find_urgent(&self, peer: &Peer) -> Option<u64> {
-        let mut block = 0;
+    /// A block that somebody waits for and this peer can deliver: not always the first, because those in flight would then be
+    /// neighbours, whose proofs have most hashes in common (see `lanes.rs`).
+    fn find_urgent(&mut self, peer: &Peer) -> Option<u64> {
+        let first = self.wishes.urgent().first()?;
+        let end = self.wishes.urgent().end().min(peer.claims.length());
+        let place = first.saturating_add(self.rng.apart(end.saturating_sub(first)));
+        self.next_urgent(peer, place)
+            .or_else(|| self.next_urgent(peer, first))
+    }
+
+    /// The first such block at or after `block`.
+    fn next_urgent(&self, peer: &Peer, block: u64) -> Option<u64> {
+        let mut block = block;
         loop {
             block = self.wishes.urgent().next_in(block)?;
             let next = self.next_deliverable(peer, block)?;
@@ -294,20 +316,26 @@ impl Chooser<'_> {
                     .blocks
                     .iter()
                     .find_map(|run| self.find_missing(peer, run)),
-                Order::Random => {
-                    find_anywhere(self.rng, peer, &selection.blocks, |peer, within| {
-                        find_missing(self.local, self.traffic, None, peer, within)
-                    })
-                }
+                Order::Random => find_anywhere(
+                    self.local,
+                    self.rng,
+                    peer,
+                    &selection.blocks,
+                    |peer, within| find_missing(self.local, self.traffic, None, peer, within),
+                ),
             };
             if found.is_some() {
                 return found;
             }
         }
         let everything = self.everything?;
-        find_anywhere(self.rng, peer, &everything.all, |peer, within| {
-            find_missing(self.local, self.traffic, Some(everything), peer, within)
-        })
+        find_anywhere(
+            self.local,
+            self.rng,
+            peer,
+            &everything.all,
+            |peer, within| find_missing(self.local, self.traffic, Some(everything), peer, within),
+        )
     }
 
     fn find_missing(&self, peer: &Peer, within: Range<u64>) -> Option<u64> {
@@ -348,30 +376,21 @@ fn find_missing(
     }
 }
 
-/// Searches a set from where the peer's cursor is, which jumps to a random place after each stretch, and wraps once.
+/// Searches a set in the lanes of a peer.
 fn find_anywhere(
+    local: &dyn Local,
     rng: &mut Rng,
     peer: &mut Peer,
     blocks: &RangeSet,
     find: impl Fn(&Peer, Range<u64>) -> Option<u64>,
 ) -> Option<u64> {
-    if peer.stretch == 0 {
-        let start = blocks.first().unwrap_or(0);
-        let end = blocks.end().min(peer.claims.length());
-        peer.cursor = start + rng.below(end.saturating_sub(start));
-        peer.stretch = STRETCH;
-    }
-    let cursor = peer.cursor;
-    let after = blocks.intersection(cursor..u64::MAX);
-    let before = blocks.intersection(0..cursor);
-    let found = after.chain(before).find_map(|run| find(peer, run));
-    if let Some(block) = found {
-        peer.cursor = block.saturating_add(1);
-        peer.stretch -= 1;
-    }
+    let mut lanes = core::mem::take(&mut peer.lanes);
+    // Answers may overtake one another: with more lanes than requests there is one whose last block has come.
+    let (count, end) = (2 * peer.flight.window(), peer.claims.length());
+    let is_here = |block| local.has(block);
+    let found = lanes.find(rng, count, (blocks, end), is_here, |within| {
+        find(peer, within)
+    });
+    peer.lanes = lanes;
     found
 }
-
-/// Blocks asked for in a row: long enough that they are stored in few writes and share most of their proofs, short enough
-/// that several readers of one writer fetch different parts.
-const STRETCH: u64 = 256;

@@ -14,7 +14,11 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::time::Duration;
 
-use crate::{WishId, window::Window};
+use crate::{
+    WishId,
+    config::URGENT,
+    window::{FLOOR, Window},
+};
 
 /// The requests in flight to one peer.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub(crate) struct Flight {
     forgotten: BTreeMap<(u64, bool), u32>,
     /// The last time an answer came, or a satisfied request was put aside.
     progress: Duration,
+    /// How many answers came.
+    delivered: usize,
     /// How long answers usually take.
     usual: Option<Duration>,
     /// The window was used up when last something was asked for.
@@ -78,6 +84,7 @@ impl Flight {
             slow: BTreeSet::new(),
             forgotten: BTreeMap::new(),
             progress: Duration::ZERO,
+            delivered: 0,
             usual: None,
             full: false,
             stalled: false,
@@ -110,6 +117,7 @@ impl Flight {
             None => took,
             Some(usual) => (usual * 7 + took) / 8,
         });
+        self.delivered = self.delivered.saturating_add(1);
         self.progress = now;
         self.stalled = false;
         Some(asked)
@@ -219,13 +227,20 @@ impl Flight {
         slow.into_iter().chain(overdue).min()
     }
 
-    /// How many more requests may be sent, `extra` of them beyond the window.
-    pub(crate) fn room(&self, extra: usize) -> usize {
-        let most = if self.stalled {
-            1
-        } else {
-            self.window() + extra
-        };
+    /// How many more requests may be sent.
+    pub(crate) fn room(&self) -> usize {
+        self.room_of(self.window())
+    }
+
+    /// How many more requests may be sent for single blocks that somebody waits for. These lie anywhere, and those in flight
+    /// make one another's proofs longer, but little if they are few beside those that have come.
+    pub(crate) fn room_for_single(&self) -> usize {
+        let few = (self.delivered / 16).max(FLOOR + URGENT);
+        self.room_of((self.window() + URGENT).min(few))
+    }
+
+    fn room_of(&self, most: usize) -> usize {
+        let most = if self.stalled { 1 } else { most };
         most.saturating_sub(self.len())
     }
 
@@ -324,10 +339,14 @@ mod tests {
         assert_eq!(slow(&mut flight, ms(999)), []);
         assert_eq!(slow(&mut flight, ms(1000)), [1]);
         assert!(flight.is_slow(1) && !flight.is_slow(2));
-        assert_eq!(flight.room(16), 0, "it gets nothing more until it answers");
+        assert_eq!(
+            flight.room_for_single(),
+            0,
+            "it gets nothing more until it answers"
+        );
         // One answer, after 1.2 seconds: from now on 2.4 are normal, counted from that answer.
         assert!(flight.answer(ms(1200), 1, true).is_some());
-        assert_eq!((flight.room(0), flight.room(16)), (14, 30));
+        assert_eq!((flight.room(), flight.room_for_single()), (14, 30));
         assert_eq!(flight.deadline(RETRY, None), Some(ms(3600)));
         assert_eq!(slow(&mut flight, ms(3599)), []);
         assert_eq!(slow(&mut flight, ms(3600)), [2]);

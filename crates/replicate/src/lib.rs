@@ -35,6 +35,7 @@ mod config;
 mod error;
 mod finish;
 mod flight;
+mod lanes;
 mod late;
 mod local;
 mod peer;

@@ -10,6 +10,7 @@ use crate::{
     claims::Claims,
     config::{MAX_BLOCKS, MAX_REQUESTS},
     flight::Flight,
+    lanes::Lanes,
     serving::Serving,
     wants::Wants,
     window::Window,
@@ -53,9 +54,8 @@ pub(crate) struct Peer {
     pub(crate) strays: u32,
     /// How often it took back what it was asked for, less what it delivered.
     pub(crate) retractions: u32,
-    /// Where to go on in a range that is fetched in random order, and how far before jumping elsewhere.
-    pub(crate) cursor: u64,
-    pub(crate) stretch: u64,
+    /// Where to go on in what is fetched in random order.
+    pub(crate) lanes: Lanes,
     /// Nothing was found to ask for when the replicator's epoch was this.
     pub(crate) idle_at: Option<u64>,
 }
@@ -108,8 +108,7 @@ impl Peer {
             withheld: RangeSet::new(),
             strays: 0,
             retractions: 0,
-            cursor: 0,
-            stretch: 0,
+            lanes: Lanes::default(),
             idle_at: None,
         }
     }

@@ -98,12 +98,7 @@ impl Replicator {
                     peer.wants.answer(WINDOW);
                 }
                 let end = start.saturating_add(have.length().max(1));
-                let useful = peer.claims.insert(start..end, local);
-                // What was announced last is what is asked for next.
-                if useful && peer.idle_at.is_some() {
-                    peer.cursor = start;
-                }
-                useful
+                peer.claims.insert(start..end, local)
             }
         };
         let first = !core::mem::replace(&mut peer.heard, true);

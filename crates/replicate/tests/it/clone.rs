@@ -118,8 +118,11 @@ fn lying_about_the_length_keeps_nobody_else() {
     // A peer that claims far more than there is, driven by hand.
     world.tell(reader, |node, now| {
         let liar = PeerId(99);
-        node.replicator
-            .add_peer(now, liar, PeerConfig::default(), &node.feed);
+        let config = PeerConfig {
+            max_requests: Some(1),
+            ..PeerConfig::default()
+        };
+        node.replicator.add_peer(now, liar, config, &node.feed);
         let have = Have {
             start: 1000,
             length: Some(1 << 40),

@@ -45,6 +45,27 @@ fn sparse_reader_fetches_only_what_is_wished_for() {
 }
 
 #[test]
+fn who_knows_nothing_of_the_tree_asks_for_one_block_first() {
+    let mut world = World::new(2);
+    let (writer, reader) = (world.writer(1000), sparse(&mut world));
+    let link = world.join(writer, reader, true);
+    for block in (0..1000).step_by(10) {
+        world.want(reader, block);
+    }
+    while requests(&world, link, reader).is_empty() {
+        world.step();
+    }
+    assert_eq!(requests(&world, link, reader).len(), 1);
+    while world.nodes[reader].feed.length == 0 {
+        assert_eq!(requests(&world, link, reader).len(), 1);
+        world.step();
+    }
+    assert!(requests(&world, link, reader).len() > 16);
+    world.settle();
+    assert_eq!(world.nodes[reader].requested, 100);
+}
+
+#[test]
 fn block_beyond_the_end_is_fetched_when_it_exists() {
     let mut world = World::new(1);
     let (writer, reader) = (world.writer(10), sparse(&mut world));

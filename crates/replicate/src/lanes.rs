@@ -1,0 +1,141 @@
+//! Where to look next for something to fetch in no particular order: in several lanes at once, each of which goes on from block
+//! to block.
+//!
+//! ```text
+//!   feed     ░░░░██████░░░░░░░░░░██░░░░░░░░░░░░█████░░░░░     █ fetched   a lane for each request in flight
+//!                     ▲            ▲                ▲
+//! ```
+//!
+//! The proof of a block leaves out what the reader has when it asks. Requests for blocks in a row, sent one behind the other,
+//! would each be answered by the same hashes; requests in different lanes have only hashes near the roots in common. And
+//! when a lane is asked for its next block, the one before has come, with half of its proof.
+
+use alloc::collections::VecDeque;
+use core::ops::Range;
+
+use bitfield::RangeSet;
+
+use crate::rng::Rng;
+
+/// The lanes of one peer.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    /// The one whose turn it is comes first.
+    lanes: VecDeque<Lane>,
+}
+
+/// How far one is.
+#[derive(Clone, Copy, Debug)]
+struct Lane {
+    next: u64,
+    /// How many blocks it goes on for.
+    left: u64,
+}
+
+impl Lanes {
+    /// Finds a block of a set in the next lane, of so many there are to be. A lane that has come to its end, or to blocks that
+    /// need not be fetched, begins anew far from the others and below `end`, and the search wraps once.
+    pub(crate) fn find(
+        &mut self,
+        rng: &mut Rng,
+        count: usize,
+        (blocks, end): (&RangeSet, u64),
+        is_here: impl Fn(u64) -> bool,
+        find: impl Fn(Range<u64>) -> Option<u64>,
+    ) -> Option<u64> {
+        self.lanes.truncate(count);
+        let goes_on = self.next_lane(count, is_here).filter(|lane| {
+            let block = lane.next..lane.next.saturating_add(1);
+            lane.left > 0 && blocks.contains(lane.next) && find(block).is_some()
+        });
+        let lane = match goes_on {
+            Some(lane) => lane,
+            None => {
+                let first = blocks.first()?;
+                let last = blocks.end().min(end);
+                let place = first.saturating_add(rng.apart(last.saturating_sub(first)));
+                let after = blocks.intersection(place..u64::MAX);
+                let before = blocks.intersection(0..place);
+                Lane {
+                    next: after.chain(before).find_map(find)?,
+                    left: STRETCH,
+                }
+            }
+        };
+        self.lanes.push_back(Lane {
+            next: lane.next.saturating_add(1),
+            left: lane.left - 1,
+        });
+        Some(lane.next)
+    }
+
+    /// The lane whose turn it is: of the first few, one whose last block is here. None if another one is to be begun.
+    fn next_lane(&mut self, count: usize, is_here: impl Fn(u64) -> bool) -> Option<Lane> {
+        let mut few = self.lanes.iter().take(TRIES);
+        let position = few.position(|lane| is_here(lane.next.saturating_sub(1)));
+        match position {
+            Some(position) => self.lanes.remove(position),
+            None if self.lanes.len() < count => None,
+            None => self.lanes.pop_front(),
+        }
+    }
+}
+
+/// How many lanes are tried.
+const TRIES: usize = 16;
+
+/// How far a lane goes: long enough that much of what is near one another is stored together, short enough that several readers
+/// of one writer fetch different parts.
+const STRETCH: u64 = 256;
+
+#[cfg(test)]
+mod tests {
+    use alloc::{collections::BTreeSet, vec::Vec};
+
+    use bitfield::RangeSet;
+
+    use super::Lanes;
+    use crate::rng::Rng;
+
+    /// Fetches everything, with so many requests in flight. The blocks in the order in which they were asked for.
+    fn order(in_flight: usize, length: u64) -> Vec<u64> {
+        let (mut lanes, mut rng) = (Lanes::default(), Rng::new(5));
+        let all: RangeSet = core::iter::once(0..length).collect();
+        let (mut asked, mut here) = (Vec::new(), BTreeSet::new());
+        let mut wanted: BTreeSet<u64> = (0..length).collect();
+        loop {
+            let is_here = |block| here.contains(&block);
+            let next = |run: core::ops::Range<u64>| wanted.range(run).next().copied();
+            let found = lanes.find(&mut rng, 2 * in_flight, (&all, length), is_here, next);
+            let Some(block) = found else { return asked };
+            wanted.remove(&block);
+            asked.push(block);
+            if let Some(oldest) = asked.len().checked_sub(in_flight) {
+                here.insert(asked[oldest]);
+            }
+        }
+    }
+
+    #[test]
+    fn all_blocks_are_found_once_and_neighbours_are_seldom_in_flight_together() {
+        for in_flight in [1, 16, 100] {
+            let order = order(in_flight, 20_000);
+            assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), 20_000);
+            assert_eq!(order.len(), 20_000);
+            let near = order.windows(in_flight).filter(|flight| {
+                let last = flight.last().copied().unwrap_or_default();
+                flight.iter().any(|block| block.abs_diff(last) == 1)
+            });
+            let near = near.count();
+            assert!(near < 1000, "{near} times with {in_flight} in flight");
+        }
+    }
+
+    #[test]
+    fn a_lane_goes_on_from_block_to_block() {
+        let order = order(16, 20_000);
+        let last: BTreeSet<u64> = order.iter().take(2000).copied().collect();
+        let follow = last.iter().filter(|block| last.contains(&(*block + 1)));
+        assert!(follow.count() > 1900);
+    }
+}
