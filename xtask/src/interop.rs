@@ -3,11 +3,13 @@
 //! Every case starts its own processes, gives each a time, and afterwards looks at both directories: length, byte length,
 //! the hash over the roots, and every block byte for byte, as each side reads and verifies it.
 
+mod bytes;
 mod cases;
 mod content;
 mod histories;
 mod large;
 mod peers;
+mod proxy;
 mod puppet;
 mod scenes;
 
@@ -69,6 +71,7 @@ pub(crate) fn run(words: &[&str]) -> Result {
         .into_iter()
         .chain(histories::all()?)
         .chain(scenes::all())
+        .chain(bytes::all())
         .filter(|case| words.iter().all(|word| case.name.contains(word)))
         .collect();
     if cases.is_empty() {

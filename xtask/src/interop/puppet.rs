@@ -105,9 +105,14 @@ impl Puppet {
     }
 
     /// Makes a feed, or opens a copy if `order` has a key. What it is said to be; its name is its folder.
-    pub(super) fn open(&mut self, feed: &str, mut order: Value) -> Result<Value> {
+    pub(super) fn open(&mut self, feed: &str, order: Value) -> Result<Value> {
+        self.open_at(feed, &self.dir(feed), order)
+    }
+
+    /// The same with a folder of its own.
+    pub(super) fn open_at(&mut self, feed: &str, dir: &Path, mut order: Value) -> Result<Value> {
         order["feed"] = feed.into();
-        order["dir"] = self.dir(feed).display().to_string().into();
+        order["dir"] = dir.display().to_string().into();
         if order["dialect"].is_null() {
             order["dialect"] = "8".into();
         }
