@@ -4,7 +4,8 @@ use std::{sync::LazyLock, time::Duration};
 
 use crypto::PublicKey;
 use protocol::{
-    Channel, Config, Connection, DialectChoice, Error, Event, KeyPair, Randomness, Role, Security,
+    Channel, Config, Connection, DialectChoice, Error, Event, ExtensionEvent, Extensions, KeyPair,
+    Randomness, Role, Security,
 };
 use wire::{Have, Message};
 
@@ -105,6 +106,10 @@ fn stranger(how: u8, input: &[u8], piece: usize) -> (Vec<Event>, Option<Error>, 
         ours.open(&feed(n)).expect("there is room");
     }
     let (mut events, mut said) = (Vec::new(), Vec::new());
+    let mut extensions = Extensions::default();
+    for name in ["", "a"] {
+        extensions.register(name).expect("there is room");
+    }
     let mut error = None;
     'input: for piece in input.chunks(piece) {
         if let Err(refused) = ours.handle_bytes(now, piece) {
@@ -115,6 +120,9 @@ fn stranger(how: u8, input: &[u8], piece: usize) -> (Vec<Event>, Option<Error>, 
             match ours.poll_event() {
                 Ok(Some(event)) => {
                     respond(&mut ours, how, &event);
+                    if let Event::Stream { message } = &event {
+                        hear(&mut extensions, message.clone());
+                    }
                     // It says that nothing is left just now, which depends on what has arrived.
                     if event != Event::Finished {
                         events.push(event);
@@ -146,6 +154,24 @@ fn stranger(how: u8, input: &[u8], piece: usize) -> (Vec<Event>, Option<Error>, 
         }
     }
     (events, error, said)
+}
+
+/// What is said about the connection is of an extension that both have, or nothing.
+fn hear(extensions: &mut Extensions, message: Message) {
+    match extensions.handle_message(message) {
+        Some(ExtensionEvent::Names(names)) => {
+            assert!(
+                extensions
+                    .remote_names()
+                    .is_some_and(|told| told.eq(&names))
+            );
+        }
+        Some(ExtensionEvent::Message { name, .. }) => {
+            assert!(["", "a"].contains(&&*name.0));
+            assert_eq!(extensions.supports(&name.0), Some(true));
+        }
+        None => {}
+    }
 }
 
 fn respond(ours: &mut Connection, how: u8, event: &Event) {

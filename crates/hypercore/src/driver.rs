@@ -322,7 +322,7 @@ impl Driver {
                 return Ok(());
             }
             // Others may be closed but for the remote's answer.
-            Err(protocol::Error::TooManyChannels { max }) if max == self.options.limits.feeds => {
+            Err(protocol::Error::TooManyChannels { .. }) if self.is_crowded() => {
                 let ready = &self.shared.ready;
                 self.admission.wait(core, options, Stage::Room, ready);
                 return Ok(());
@@ -340,7 +340,7 @@ impl Driver {
     /// Puts feeds on the connection for which there is room now.
     fn admit_crowded(&mut self) -> Result<()> {
         while let Some(candidate) = self.admission.next_crowded() {
-            if self.connection.open_count() >= self.options.limits.feeds {
+            if self.is_crowded() {
                 self.admission.put_back(candidate);
                 break;
             }
@@ -348,6 +348,11 @@ impl Driver {
             self.admit(core, options)?;
         }
         Ok(())
+    }
+
+    /// Whether as many feeds are open as may be, or closed but for the remote's answer.
+    fn is_crowded(&self) -> bool {
+        self.connection.open_count() >= self.options.limits.feeds
     }
 
     /// Takes a feed off the connection, or one that was about to be on it, or one of the remote's.

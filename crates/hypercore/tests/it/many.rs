@@ -261,3 +261,23 @@ fn unknown_feeds_beyond_the_limit_are_refused_and_those_that_are_shared_go_on() 
         let _ = connection.await;
     });
 }
+
+#[test]
+fn a_connection_ends_when_the_numbers_for_feeds_are_used_up() {
+    task::block_on(async {
+        let feeds = feeds(2, &Arc::default()).await;
+        let mut limits = ConnectionLimits::default();
+        // As high as there are feeds, so that the two are not taken for one another.
+        limits.feeds = 3;
+        limits.messages.max_channel = 3;
+        let (left, _right) = duplex(64 * 1024);
+        let connection = Connection::new(Role::Responder).live(true).limits(limits);
+        let handle = connection.handle();
+        for n in 0..4 {
+            handle.add(&feeds[n % 2].0).unwrap();
+            handle.remove(&feeds[n % 2].0).unwrap();
+        }
+        let error = connection.run(left).await.unwrap_err();
+        assert_eq!(error.to_string(), "more than 3 channels");
+    });
+}
