@@ -20,6 +20,7 @@ mod get;
 mod header;
 mod hints;
 mod layout;
+mod loading;
 mod notes;
 mod open;
 mod options;

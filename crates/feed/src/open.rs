@@ -9,9 +9,7 @@
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-use alloc::collections::BTreeSet;
-
-use bitfield::{BLOCKS_PER_PAGE, Bitfield, PageSize, RangeSet};
+use bitfield::{BLOCKS_PER_PAGE, Bitfield, PageSize};
 use bytes::Bytes;
 use crypto::{KeyPair, PublicKey, SecretKey, Verified};
 use flat_tree::full_roots;
@@ -25,6 +23,7 @@ use crate::{
     header::{HEADER, Header},
     hints::Hints,
     layout::{NodeReads, SIGNATURE, signature_offset},
+    loading::Loading,
     notes::Notes,
     prove::parse_signature,
     recover::{Claim, Recovering, Terms, index_print},
@@ -80,21 +79,6 @@ enum Stage {
     Roots(Loading, NodeReads),
     Recovering(Box<Recovering>, Batch),
     Written(Box<Feed>),
-}
-
-/// What is known so far of a feed that is stored.
-#[derive(Debug)]
-struct Loading {
-    bitfield: Bitfield,
-    /// The next page to read.
-    next: u64,
-    /// What stands in the header of the bitfield besides, and whether the header has to be written again.
-    notes: Notes,
-    header: bool,
-    /// The index of each page that was touched, in short.
-    prints: Vec<(u64, u64)>,
-    /// What else has to be written so that others can read the feed: headers, keys.
-    repairs: Batch,
 }
 
 impl Opening {
@@ -160,7 +144,7 @@ impl Opening {
         if overwrite && read_only {
             return Err(Error::ReadOnly);
         }
-        if !overwrite && !stored.is_empty() {
+        if !overwrite && !is_blank(stored) {
             let stored = parse_key(stored)?;
             match given.filter(|given| *given != stored) {
                 None => {
@@ -218,8 +202,10 @@ impl Opening {
         let [key, tree, data, bitfield, signatures, secret @ ..] = replies else {
             return Err(Error::corrupt(File::Key, Damage::Short));
         };
-        let secret = first(secret);
-        if key.is_empty() {
+        // A creation that broke off may have left room for keys, and nothing in it.
+        let secret = Some(first(secret)).filter(|secret| !(is_blank(key) && is_blank(secret)));
+        let secret = secret.unwrap_or_default();
+        if is_blank(key) {
             let holds = |file: &Bytes| file.len() > HEADER as usize;
             let signed = holds(signatures) || !secret.is_empty();
             let anything = [tree, bitfield, signatures].into_iter().any(holds) || !data.is_empty();
@@ -338,7 +324,7 @@ impl Opening {
         reads.push(Read {
             file: File::Signatures,
             offset: signature_offset(length),
-            len: tail(length),
+            len: entries(length),
         });
         Ok(self.read(Stage::Roots(loading, nodes), reads))
     }
@@ -354,7 +340,7 @@ impl Opening {
         let signatures = replies.last().map(|bytes| &bytes[..]).unwrap_or_default();
         let own = signatures
             .len()
-            .min(tail(length) - BEYOND * SIGNATURE as usize);
+            .min(entries(length) - BEYOND * SIGNATURE as usize);
         let (own, beyond) = signatures.split_at(own);
         let Some(key) = self.key else {
             let feed = self.feed(Kind::Unfinished, roots?, loading.bitfield.clone());
@@ -368,14 +354,15 @@ impl Opening {
             };
             Ok((roots, kind))
         });
-        let (suspects, pages) = loading.suspects(length, self.pair.is_some());
+        let (suspects, pages, tail) = loading.suspects(length, self.pair.is_some());
         let nothing_beyond =
-            beyond.iter().all(|byte| *byte == 0) && signatures.len() < tail(length);
+            beyond.iter().all(|byte| *byte == 0) && signatures.len() < entries(length);
         match proved {
             Ok((roots, kind))
                 if kind == Kind::Static
                     || nothing_beyond
                         && suspects.is_empty()
+                        && tail.is_empty()
                         && loading.notes.clearing.is_none() =>
             {
                 let bitfield = without_blocks_from(length, loading.bitfield.clone());
@@ -401,6 +388,7 @@ impl Opening {
                     notes: loading.notes,
                     suspects,
                     pages,
+                    tail,
                 };
                 let recovering = Box::new(Recovering::new(terms, claim));
                 let mut batch = loading.repairs;
@@ -477,55 +465,8 @@ impl Opening {
     }
 }
 
-impl Loading {
-    /// The header of the bitfield, if it has to be written again.
-    fn header_behind(&self) -> Batch {
-        let mut batch = Batch::new();
-        if self.header {
-            let header = Header::Bitfield(self.bitfield.page_size());
-            batch.barrier();
-            write_header(&mut batch, File::Bitfield, header);
-        }
-        batch
-    }
-
-    /// What has to be written where all else is as it must be.
-    fn repaired(self) -> Batch {
-        let header = self.header_behind();
-        let mut batch = self.repairs;
-        batch.extend(header);
-        batch
-    }
-
-    /// Blocks whose bits can't be right, and pages that can't have been written whole.
-    fn suspects(&self, length: u64, author: bool) -> (RangeSet, BTreeSet<u64>) {
-        let bits = &self.bitfield;
-        let (mut suspects, mut pages) = (RangeSet::default(), BTreeSet::new());
-        let size = bits.page_size();
-        for (page, print) in &self.prints {
-            // What is in the index of old pages nobody can tell.
-            if size == PageSize::Current && index_print(&bits.page_bytes(*page), size) != *print {
-                pages.insert(*page);
-            }
-        }
-        let torn = pages.iter().copied();
-        for page in torn.chain(bits.pages_without_leaves(length)) {
-            suspects.insert(page * BLOCKS_PER_PAGE..(page + 1) * BLOCKS_PER_PAGE);
-        }
-        if self.notes.ordered && author && length > 0 {
-            // Whoever writes a feed has all of its tree.
-            if bits.count_nodes() != 2 * length - u64::from(length.count_ones()) {
-                suspects.insert(0..length);
-            }
-            let last = bits.last_block(0..length).map_or(0, |last| last + 1);
-            suspects.insert(last..length);
-        }
-        (suspects, pages)
-    }
-}
-
 /// How many bytes of the signatures are read along with the roots: that of the length, if it has one, and those beyond.
-fn tail(length: u64) -> usize {
+fn entries(length: u64) -> usize {
     (BEYOND + usize::from(length > 0)) * SIGNATURE as usize
 }
 
@@ -568,6 +509,10 @@ fn parse_secret(bytes: &[u8]) -> Result<KeyPair, Error> {
 
 fn first(replies: &[Bytes]) -> &[u8] {
     replies.first().map(|bytes| &bytes[..]).unwrap_or_default()
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }
 
 fn head(file: &Bytes) -> &[u8] {

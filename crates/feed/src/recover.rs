@@ -75,6 +75,8 @@ pub(crate) struct Claim {
     /// Blocks whose bits can't be right, and pages that aren't as they must be.
     pub(crate) suspects: RangeSet,
     pub(crate) pages: BTreeSet<u64>,
+    /// Blocks at the end whose bits may not have reached the disk, or were cleared.
+    pub(crate) tail: Range<u64>,
 }
 
 /// Whose feed it is, and what may be done.
@@ -287,6 +289,8 @@ impl Recovering {
         for range in self.claim.suspects.iter() {
             suspects.insert(range.start.min(length)..range.end.min(length));
         }
+        let tail = &self.claim.tail;
+        suspects.insert(tail.start.min(length)..tail.end.min(length));
         let bitfield = core::mem::take(&mut self.claim.bitfield);
         let rebuild = Rebuild::new(&self.roots, suspects, bitfield, self.terms.external);
         Ok(Stage::Rebuild(rebuild))
@@ -295,6 +299,7 @@ impl Recovering {
     fn rebuilt(&mut self, rebuild: Rebuild) -> Stage {
         self.claim.bitfield = without_bits_from(self.roots.length(), rebuild.bitfield);
         self.nodes.extend(rebuild.missing);
+        self.trim_tail();
         let (now, then) = (&self.claim.bitfield, &self.original);
         self.report.found = difference(now, then, self.roots.length());
         self.report.lost = difference(then, now, self.roots.length());
@@ -310,6 +315,25 @@ impl Recovering {
         let clearing = self.claim.notes.clearing.clone();
         let clearing = clearing.filter(|_| !self.terms.external);
         Stage::Free(Free::new(clearing, &self.claim.bitfield, &self.roots))
+    }
+
+    /// Of blocks at the end only the last ones can lack their bits. What lies before one that isn't there was cleared, even if
+    /// it is an empty block, which matches its leaf always.
+    fn trim_tail(&mut self) {
+        let tail = self.claim.tail.clone();
+        let gone = tail
+            .clone()
+            .rev()
+            .find(|block| !self.claim.bitfield.has_block(*block));
+        if let Some(gone) = gone {
+            let kept = &self.original;
+            let mut draft = self.claim.bitfield.draft();
+            for block in tail.start..gone {
+                draft.set_block(block, kept.has_block(block));
+            }
+            let changes = draft.finish();
+            self.claim.bitfield.apply(changes);
+        }
     }
 
     fn mark(&mut self, blocks: Range<u64>, nodes: &[Node]) {
