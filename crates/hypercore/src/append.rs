@@ -13,14 +13,16 @@ use std::{
     collections::VecDeque,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_channel::Sender;
 use bytes::Bytes;
 use feed::Feed;
 use futures_lite::future;
+use replicate::Replicator;
 
-use crate::{Error, Result, core::Core, hooks::Source};
+use crate::{Error, Result, core::Core, durability::Writer, hooks::Source, view::View};
 
 /// What is appended with one signature at most, unless a single call brings more.
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
@@ -37,11 +39,14 @@ pub(crate) async fn append(core: &Arc<Core>, blocks: Vec<Bytes>) -> Result<Range
     let somebody_else = async { result.recv().await.unwrap_or(Err(Error::Closed)) };
     let we_do = async {
         loop {
-            let _writer = core.writer().await?;
+            let writer = core.writer().await?;
             if let Ok(result) = result.try_recv() {
                 return result;
             }
-            Batch::take(core).append().await;
+            Batch::take(core).append(writer).await;
+            if let Ok(result) = result.try_recv() {
+                return result;
+            }
         }
     };
     future::or(somebody_else, we_do).await
@@ -120,19 +125,27 @@ impl<'a> Batch<'a> {
     }
 
     /// Appends, and tells each call what became of it.
-    async fn append(mut self) {
+    async fn append(mut self, writer: Writer) {
         self.ask_hook().await;
-        let committed = self.commit().await;
-        let mut next = committed.as_ref().map_or(0, |range| range.start);
-        for entry in self.entries.drain(..) {
-            let numbers = next..next + entry.blocks.len() as u64;
-            next = numbers.end;
-            // Whoever called may have gone.
-            let _ = entry.done.try_send(match &committed {
-                Ok(_) => Ok(numbers),
-                Err(error) => Err(error.clone()),
-            });
-        }
+        let (range, commit) = match self.plan().await {
+            Ok(planned) => planned,
+            Err(error) => return tell(std::mem::take(&mut self.entries), Err(error)),
+        };
+        let entries = std::mem::take(&mut self.entries);
+        let Some(commit) = commit else {
+            return tell(entries, Ok(range.start));
+        };
+        // From here on it is done, whether anybody waits or not.
+        let core = self.core;
+        let start = range.start;
+        let appended = move |replicator: &mut Replicator, now: Duration, view: &View<'_>| {
+            replicator.handle_appended(now, range, view);
+        };
+        let done = move |stored: &Result<()>| tell(entries, stored.clone().map(|()| start));
+        // Each call is told.
+        let _ = core
+            .store(writer, commit, None, Box::new(appended), done)
+            .await;
     }
 
     /// Lets the hook see each block under its number; a call of which it refuses one leaves the batch.
@@ -162,7 +175,8 @@ impl<'a> Batch<'a> {
         }
     }
 
-    async fn commit(&self) -> Result<Range<u64>> {
+    /// The numbers of the blocks, and the commit that appends them unless there are none.
+    async fn plan(&self) -> Result<(Range<u64>, Option<feed::Commit>)> {
         let core = self.core;
         let blocks = self
             .entries
@@ -171,18 +185,28 @@ impl<'a> Batch<'a> {
         let plan = core.read(|feed| feed.plan_append(blocks.collect()))?;
         let range = plan.range();
         let commit = match &core.hooks().signer {
-            _ if range.is_empty() => return Ok(range),
+            _ if range.is_empty() => return Ok((range, None)),
             Some(signer) if core.read(Feed::is_live) => {
                 let signature = signer.sign(plan.signable(), core.dialect()).await;
                 plan.with_signature(signature.map_err(|reason| Error::Signer(reason.into()))?)?
             }
             _ => core.read(|feed| plan.sign(feed))?,
         };
-        core.files().commit(commit.batch())?;
-        core.apply(commit, None, |replicator, now, view| {
-            replicator.handle_appended(now, range.clone(), view);
+        Ok((range, Some(commit)))
+    }
+}
+
+/// Tells each call which numbers its blocks have got, from the first on.
+fn tell(entries: Vec<Entry>, start: Result<u64>) {
+    let mut next = start.as_ref().map_or(0, |start| *start);
+    for entry in entries {
+        let numbers = next..next + entry.blocks.len() as u64;
+        next = numbers.end;
+        // Whoever called may have gone.
+        let _ = entry.done.try_send(match &start {
+            Ok(_) => Ok(numbers),
+            Err(error) => Err(error.clone()),
         });
-        Ok(range)
     }
 }
 

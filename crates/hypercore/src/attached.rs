@@ -10,7 +10,7 @@ use replicate::{Action, PeerConfig};
 use wire::{Message, Request};
 
 use crate::{
-    FeedOptions, Result,
+    Error, FeedOptions, Result, StorageError,
     core::Core,
     peers::{Joining, Member},
     ready::{Bell, Ready},
@@ -174,11 +174,24 @@ impl Attached {
         if self.arrived.is_empty() {
             return Ok(());
         }
-        let arrived = std::mem::take(&mut self.arrived);
-        match &self.member {
-            Some(member) => store(&self.core, Some(member), arrived).await,
-            None => Ok(()),
+        let Some(member) = &self.member else {
+            self.arrived.clear();
+            return Ok(());
+        };
+        if self.core.is_paused() {
+            return Ok(());
         }
+        // Kept until they are stored: a disk that is full now may have room again. Meanwhile no more is asked for, and what
+        // the remote asks for is served.
+        let stored = store(&self.core, Some(member), self.arrived.clone()).await;
+        if let Err(Error::Disk(error)) = &stored
+            && !matches!(error, StorageError::Closed)
+        {
+            self.core.pause();
+            return Ok(());
+        }
+        self.arrived.clear();
+        stored
     }
 
     /// Whether requests wait to be answered.

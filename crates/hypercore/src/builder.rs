@@ -6,11 +6,12 @@ use bytes::Bytes;
 use crypto::{Dialect, PublicKey, SecretKey};
 use feed::{OpenOptions, Opening, Step};
 use noise::KeyPair;
-use storage::{FileSet, OpenContext};
+use storage::{Barriers, FileSet, OpenContext};
 
 use crate::{
-    BoxError, CacheConfig, Error, Hypercore, Result, Signer, Source, Storage, Verifier,
+    BoxError, CacheConfig, Durability, Error, Hypercore, Result, Signer, Source, Storage, Verifier,
     core::{Core, Settings},
+    durability::SyncAfter,
     hooks::Hooks,
     runtime::{Runtime, default_runtime, random},
 };
@@ -40,6 +41,7 @@ pub struct Builder {
     writable: bool,
     read_only: bool,
     indexing: bool,
+    accept_loss: bool,
     dialect: Dialect,
     noise_key_pair: Option<KeyPair>,
     runtime: Option<Arc<dyn Runtime>>,
@@ -62,6 +64,7 @@ impl Builder {
             writable: false,
             read_only: false,
             indexing: false,
+            accept_loss: false,
             dialect: Dialect::default(),
             noise_key_pair: None,
             runtime: default_runtime(),
@@ -181,6 +184,26 @@ impl Builder {
         self
     }
 
+    /// What an acknowledged append survives. Default: [`Durability::Timely`].
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.settings.durability = durability;
+        self
+    }
+
+    /// How long, and for how many bytes, a feed of [`Durability::Timely`] puts off a sync at most. Default: 1 s, 16 MiB.
+    pub fn sync_after(mut self, time: Duration, bytes: u64) -> Self {
+        self.settings.sync_after = SyncAfter { time, bytes };
+        self
+    }
+
+    /// Whether a feed that is written here may be opened for writing although its files can't prove any more all that was signed
+    /// (see [`Hypercore::recovery`]). What can't be proved is given up then, and peers that have it will never agree with what is
+    /// appended in its place. Default: no, opening fails.
+    pub fn accept_loss(mut self, yes: bool) -> Self {
+        self.accept_loss = yes;
+        self
+    }
+
     /// Whether to fetch blocks from peers. Default: yes, unless the feed is written here.
     pub fn downloading(mut self, yes: bool) -> Self {
         self.settings.downloading = Some(yes);
@@ -279,19 +302,22 @@ impl Builder {
             writable: self.writable && self.hooks.signer.is_none(),
             read_only: self.read_only,
             external_data: self.indexing,
+            ordered: self.settings.durability.is_ordered(),
+            accept_loss: self.accept_loss,
             dialect: self.dialect,
             seed: random(&*runtime)?,
             ..OpenOptions::default()
         };
         let mut files = FileSet::open(self.storage.into_provider())?;
-        let feed = open_feed(options, &mut files)?;
+        let barriers = self.settings.durability.at_opening();
+        let feed = open_feed(options, &mut files, barriers)?;
         let core = Core::new(feed, files, runtime, noise, self.hooks, self.settings)?;
         Ok(Hypercore::from_core(Arc::new(core), self.stats))
     }
 }
 
 /// Plays the opening against the files, step by step.
-fn open_feed(options: OpenOptions, files: &mut FileSet) -> Result<feed::Feed> {
+fn open_feed(options: OpenOptions, files: &mut FileSet, barriers: Barriers) -> Result<feed::Feed> {
     let mut step = Opening::new(options).step(Vec::new())?;
     loop {
         step = match step {
@@ -306,7 +332,7 @@ fn open_feed(options: OpenOptions, files: &mut FileSet) -> Result<feed::Feed> {
                 opening.step(replies)?
             }
             Step::Commit { opening, batch } => {
-                files.commit(&batch)?;
+                files.commit_with(&batch, barriers)?;
                 opening.step(Vec::new())?
             }
             Step::Done(feed) => return Ok(*feed),

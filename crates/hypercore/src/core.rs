@@ -28,6 +28,7 @@ use crate::{
     broadcast::Broadcast,
     cache::{CacheConfig, NodeCache},
     discovery::Discovery,
+    durability::{Durability, SyncAfter, Syncs, Writer},
     hooks::Hooks,
     runtime::{Runtime, random},
     state::State,
@@ -45,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) uploading: bool,
     pub(crate) if_available: bool,
     pub(crate) eager_update: bool,
+    pub(crate) durability: Durability,
+    pub(crate) sync_after: SyncAfter,
 }
 
 impl Default for Settings {
@@ -58,6 +61,8 @@ impl Default for Settings {
             uploading: true,
             if_available: false,
             eager_update: false,
+            durability: Durability::default(),
+            sync_after: SyncAfter::default(),
         }
     }
 }
@@ -74,6 +79,7 @@ pub(crate) struct Core {
     if_available: bool,
     discovery: Discovery,
     appends: Queue,
+    syncs: Syncs,
     writer: Arc<async_lock::Mutex<()>>,
     state: Mutex<State>,
     /// Notified when what peers have or are asked for may have changed.
@@ -112,6 +118,7 @@ impl Core {
             if_available: settings.if_available,
             discovery: Discovery::default(),
             appends: Queue::default(),
+            syncs: Syncs::new(settings.durability, settings.sync_after),
             writer: Arc::default(),
             state: Mutex::new(State::new(
                 feed,
@@ -157,6 +164,19 @@ impl Core {
         &self.appends
     }
 
+    pub(crate) fn syncs(&self) -> &Syncs {
+        &self.syncs
+    }
+
+    /// Whether it is written here, so that what gets lost here may be lost for all.
+    pub(crate) fn is_author(&self) -> bool {
+        self.writer_here
+    }
+
+    pub(crate) fn has_peers(&self) -> bool {
+        !self.state().peers.is_empty()
+    }
+
     pub(crate) fn noise(&self) -> &KeyPair {
         &self.noise
     }
@@ -189,8 +209,8 @@ impl Core {
     ///
     /// # Errors
     /// [`Error::Closed`].
-    pub(crate) async fn writer(&self) -> Result<async_lock::MutexGuard<'_, ()>> {
-        let guard = self.writer.lock().await;
+    pub(crate) async fn writer(&self) -> Result<Writer> {
+        let guard = self.writer.lock_arc().await;
         self.check_open()?;
         Ok(guard)
     }
@@ -239,18 +259,31 @@ impl Core {
 
     /// When the replicator next wants to know the time.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.state().replicator.poll_timeout()
+        let deadlines = [
+            self.state().replicator.poll_timeout(),
+            self.syncs.paused_until(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Makes a stored commit known: to the feed, the replicator, the listeners.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] if a peer has come meanwhile and what it would be told of can't be brought to the disk. Nothing has
+    /// changed then.
     pub(crate) fn apply(
         &self,
         commit: feed::Commit,
         source: Option<PeerId>,
         tell: impl FnOnce(&mut Replicator, Duration, &View<'_>),
-    ) {
+    ) -> Result<()> {
         let now = self.runtime.now();
         let mut state = self.state();
+        while !state.peers.is_empty() && self.holds_back() {
+            drop(state);
+            self.files.sync()?;
+            state = self.state();
+        }
         let State {
             feed, replicator, ..
         } = &mut *state;
@@ -289,6 +322,7 @@ impl Core {
         for event in news {
             self.events.send(event);
         }
+        Ok(())
     }
 
     /// How many bytes the files take.
@@ -345,7 +379,7 @@ impl Core {
         let (sender, synced) = async_channel::bounded(1);
         let core = Arc::clone(self);
         let sync = Box::new(move || {
-            let result = core.files.sync();
+            let result = core.settle();
             core.files.close();
             drop(writer);
             // A caller that no longer waits doesn't want to know.

@@ -98,8 +98,11 @@ impl<E: Encoding> Hypercore<E> {
 
     /// Appends one block and returns its number.
     ///
-    /// When it returns, the block, its hashes and the signature are with the operating system: they survive the end of
-    /// this process, but not yet a loss of power.
+    /// When it returns, the block, its hashes and the signature are with the operating system: they survive the end of this
+    /// process, however it comes. Whether they survive a power cut is up to [`Builder::durability`](crate::Builder::durability):
+    /// with [`Always`](crate::Durability::Always) they do; with [`Timely`](crate::Durability::Timely), the default, they do after at
+    /// most a second, or [`sync`](Self::sync), or at once while a peer is connected, and no peer holds what a power cut can
+    /// take back; with [`None`](crate::Durability::None) only after a `sync`.
     ///
     /// Calls that come while another one is being written are appended together, in the order in which they came, with one
     /// signature.
@@ -107,7 +110,8 @@ impl<E: Encoding> Hypercore<E> {
     /// # Errors
     /// [`Error::Encode`] if the value can't be encoded; [`Error::Feed`] if the feed isn't writable or the block is larger
     /// than 8 MiB - 16 KiB (what fits in a message); [`Error::Refused`] and [`Error::Signer`] if a hook says so;
-    /// [`Error::Disk`] if writing fails: nothing is appended, and the feed must be opened again before it can grow.
+    /// [`Error::Disk`] if writing fails: nothing is appended, what was there stays readable, and appending goes on as soon as
+    /// the disk does. Only after a failed sync the feed has to be opened again before it can grow.
     ///
     /// # Cancellation
     /// A call that is dropped has either appended or not; the feed is whole in both cases.

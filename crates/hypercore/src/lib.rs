@@ -48,6 +48,7 @@ mod core;
 mod discovery;
 mod download;
 mod driver;
+mod durability;
 mod encoding;
 mod error;
 mod events;
@@ -86,7 +87,7 @@ pub use ::storage::{
     Directory, Error as StorageError, File, MemoryFiles, OpenContext, Provider, RandomAccess,
 };
 pub use crypto::{Dialect, DiscoveryKey, Hash, KeyPair, PublicKey, SecretKey, Signable, Signature};
-pub use feed::{AuditReport, Damage, Error as FeedError, Finding, PutError};
+pub use feed::{AuditReport, Damage, Error as FeedError, Finding, PutError, Recovery};
 pub use flat_tree::Index;
 pub use merkle::{Node, PortableError, PortableProof, Proof, ProofError};
 pub use noise::{DialectChoice, KeyPair as NoiseKeyPair, Role};
@@ -106,6 +107,7 @@ pub use crate::{
     connection_extension::{ConnectionExtension, ConnectionMessages},
     discovery::FindingPeers,
     download::{Download, DownloadRequest, Progress},
+    durability::Durability,
     encoding::{Base64, Binary, BoxError, Encode, Encoding, Hex, Utf8},
     error::{Error, PeerError, Result, SharedError},
     events::{Event, Events},

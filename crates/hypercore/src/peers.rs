@@ -256,6 +256,15 @@ impl Core {
         } = joining;
         let now = self.runtime().now();
         let mut state = self.state();
+        while self.holds_back() {
+            // It is about to be told of blocks that a power cut could still take back.
+            drop(state);
+            let synced = self.files().sync();
+            state = self.state();
+            if synced.is_err() {
+                break;
+            }
+        }
         let id = PeerId(state.next_peer);
         state.next_peer += 1;
         config.extensions = state.names();

@@ -34,6 +34,11 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
     /// The call runs to its end even if the future is dropped.
     fn unblock(&self, call: Box<dyn FnOnce() + Send>) -> BoxFuture<()>;
 
+    /// Runs a task in the background until it completes. Used for syncs that are due in time.
+    ///
+    /// Default: drops it, so that a feed syncs by bytes, by calls, and before announcements only.
+    fn spawn(&self, _task: BoxFuture<()>) {}
+
     /// Fills `bytes` with randomness fit for keys. Default: that of the operating system. Only a simulation has a reason to
     /// answer otherwise.
     ///

@@ -1,12 +1,12 @@
 //! The space that a feed takes: clearing blocks, checking what is left, removing everything.
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use feed::{AuditReport, AuditStep};
 use futures_lite::future;
-use replicate::Local;
+use replicate::{Local, Replicator};
 
-use crate::{Encoding, Hypercore, Result, core::Core};
+use crate::{Encoding, Hypercore, Result, core::Core, view::View};
 
 impl<E: Encoding> Hypercore<E> {
     /// Removes blocks from storage and gives back their space (on Linux by punching holes into the file; elsewhere at the
@@ -23,16 +23,16 @@ impl<E: Encoding> Hypercore<E> {
     /// A call that is dropped has either cleared or not.
     pub async fn clear(&self, blocks: Range<u64>) -> Result<()> {
         let core = self.core();
-        let _writer = core.writer().await?;
+        let writer = core.writer().await?;
         let plan = core.read(|feed| feed.plan_clear(blocks.clone()))?;
         let nodes = core.read_nodes(plan.reads())?;
         let commit = plan.finish(&nodes)?;
-        core.files().commit(commit.batch())?;
-        core.apply(commit, None, |replicator, now, view| {
+        let tell = move |replicator: &mut Replicator, now: Duration, view: &View<'_>| {
             let end = blocks.end.min(view.length());
             replicator.handle_cleared(now, blocks.start..end, view);
-        });
-        Ok(())
+        };
+        core.store(writer, commit, None, Box::new(tell), |_| {})
+            .await
     }
 
     /// How many bytes of disk, or of memory, the six files take. Less than their lengths where they have holes.
@@ -55,14 +55,16 @@ impl<E: Encoding> Hypercore<E> {
         let core = self.core();
         let report = look(core, core.read(|feed| feed.audit())).await?;
         if !report.bad.is_empty() {
-            let _writer = core.writer().await?;
+            let writer = core.writer().await?;
             let commit = core.read(|feed| feed.commit_audit(&report))?;
-            core.files().commit(commit.batch())?;
-            core.apply(commit, None, |replicator, now, view| {
-                for blocks in report.bad.iter() {
+            let bad = report.bad.clone();
+            let tell = move |replicator: &mut Replicator, now: Duration, view: &View<'_>| {
+                for blocks in bad.iter() {
                     replicator.handle_lost(now, blocks, view);
                 }
-            });
+            };
+            let told = core.store(writer, commit, None, Box::new(tell), |_| {});
+            told.await?;
         }
         Ok(report)
     }
@@ -77,6 +79,10 @@ impl<E: Encoding> Hypercore<E> {
     /// It changes nothing, so it can be dropped at any time.
     pub async fn deep_audit(&self) -> Result<AuditReport> {
         let core = self.core();
+        if core.files().unsynced() > 0 {
+            // The file of the bitfield is to say what is known.
+            core.sync().await?;
+        }
         look(core, core.read(|feed| feed.deep_audit())).await
     }
 

@@ -1,17 +1,19 @@
 //! Blocks from elsewhere on their way to disk: checked together, written together, then made known.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use crypto::{Hash, Signature, SignatureError, Verified};
 use feed::{Put, PutError};
 use flat_tree::Index;
 use merkle::{Node, Proof};
+use replicate::Replicator;
 use wire::Data;
 
-use crate::{Error, PeerError, Result, core::Core, hooks::Source, peers::Member};
+use crate::{Error, PeerError, Result, core::Core, hooks::Source, peers::Member, view::View};
 
 /// A block, or only its hashes, with the proof that it belongs to the feed.
+#[derive(Clone)]
 pub(crate) struct Arrival {
     pub(crate) proof: Proof,
     pub(crate) value: Option<Bytes>,
@@ -27,7 +29,7 @@ pub(crate) async fn store(
     arrived: Vec<Arrival>,
 ) -> Result<()> {
     let peer = from.map(Member::id);
-    let _writer = core.writer().await?;
+    let writer = core.writer().await?;
     let mut witness = Witness::default();
     let mut puts = Vec::with_capacity(arrived.len());
     let mut stored = Vec::with_capacity(arrived.len());
@@ -47,9 +49,8 @@ pub(crate) async fn store(
     }
     if !puts.is_empty() {
         let (commit, conflicts) = core.read(|feed| feed.commit_puts(puts));
-        core.files().commit(commit.batch())?;
         stored.retain(|(block, _)| !conflicts.contains(block));
-        core.apply(commit, peer, |replicator, now, view| {
+        let tell = move |replicator: &mut Replicator, now: Duration, view: &View<'_>| {
             for &(block, has_value) in &stored {
                 match peer {
                     Some(peer) => replicator.handle_stored(now, peer, block, has_value, view),
@@ -59,7 +60,9 @@ pub(crate) async fn store(
                     }
                 }
             }
-        });
+        };
+        core.store(writer, commit, peer, Box::new(tell), |_| {})
+            .await?;
         if let Some(&block) = conflicts.first() {
             failure = Some((block, refuse(block)(PutError::Conflict { block })));
         }

@@ -5,17 +5,20 @@ use std::{
     future::{Future, IntoFuture},
     pin::Pin,
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
 use crypto::{PublicKey, Signature};
 use feed::SignatureStep;
 use merkle::{Node, PortableProof, Proof, ProofRequest, RemoteTree, Roots};
+use replicate::Replicator;
 
 use crate::{
     Encoding, Hypercore, Result,
     core::Core,
     store::{Arrival, store},
+    view::View,
 };
 
 impl<E: Encoding> Hypercore<E> {
@@ -162,10 +165,10 @@ impl<E: Encoding> Hypercore<E> {
     /// A call that is dropped has finalized the feed or not.
     pub async fn finalize(&self) -> Result<PublicKey> {
         let core = self.core();
-        let _writer = core.writer().await?;
+        let writer = core.writer().await?;
         let commit = core.read(|feed| feed.commit_finalize())?;
-        core.files().commit(commit.batch())?;
-        core.apply(commit, None, |_, _, _| {});
+        let nobody = Box::new(|_: &mut Replicator, _: Duration, _: &View<'_>| {});
+        core.store(writer, commit, None, nobody, |_| {}).await?;
         Ok(core.key())
     }
 

@@ -37,6 +37,10 @@ impl Runtime for AsyncStd {
         Box::pin(async_std::task::spawn_blocking(call))
     }
 
+    fn spawn(&self, task: BoxFuture<()>) {
+        drop(async_std::task::spawn(task));
+    }
+
     fn end_sending(&self, socket: &mut dyn Any) {
         // Closing these sockets flushes them and no more. One that is already disconnected has nothing to end.
         if let Some(socket) = socket.downcast_ref::<TcpStream>() {

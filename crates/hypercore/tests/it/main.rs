@@ -10,6 +10,7 @@ mod connection_extensions;
 mod connections;
 mod copying;
 mod duplex;
+mod durability;
 mod encodings;
 mod extensions;
 mod farewell;
