@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod crash;
 mod demo;
 mod files;
 mod fuzz;
@@ -35,6 +36,7 @@ cargo xtask COMMAND
                         fmt tidy clippy docs tests alone no-std fuzz vectors interop demo large
   ci                    the same as test, under the name that CI systems look for
   interop [WORD...]     our program against JavaScript hypercore 8 and 9; only cases whose names have the words
+  crash [SEEDS]         every power cut on every operation of small feeds, and on lives that so many seeds make up (20)
   fuzz [TARGET] [--time SECONDS]
                         libFuzzer on one target for a minute, or on all for ten seconds each
   bench [CRATE] [-- ARGUMENTS]
@@ -63,6 +65,7 @@ fn run(arguments: &[&str]) -> Result {
         ["demo"] => demo::run(),
         ["test" | "ci", steps @ ..] => steps::run(steps),
         ["interop", words @ ..] => interop::run(words),
+        ["crash", rest @ ..] => crash::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
         ["vectors", rest @ ..] => vectors::run(rest),

@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Get(Get),
     /// Print what is known of a feed.
     Info(Place),
+    /// Check what is stored, and repair it if told to.
+    Audit(Audit),
     /// Let others clone a feed.
     Serve(Serve),
     /// Fetch a feed from the peers that its link names.
@@ -95,6 +97,21 @@ pub(crate) struct Get {
     /// The numbers of the blocks, counted from 0.
     #[arg(required = true)]
     pub(crate) blocks: Vec<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// The feed's directory.
+    pub(crate) dir: PathBuf,
+
+    /// Check the hashes against one another, the signatures, and the bitfield, too.
+    #[arg(long)]
+    pub(crate) deep: bool,
+
+    /// Bring the feed back to the longest length that is proved, and forget blocks that are bad, so that they can be fetched
+    /// again. With --deep the bitfield is made anew from all that is stored. What can't be proved is given up.
+    #[arg(long)]
+    pub(crate) repair: bool,
 }
 
 #[derive(Debug, Args)]

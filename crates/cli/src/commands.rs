@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod append;
+mod audit;
 mod cat;
 mod clone;
 mod create;
@@ -23,6 +24,7 @@ pub(crate) async fn run(command: Command, output: Output) -> Result<(), Failure>
         Command::Cat(arguments) => cat::run(arguments, output).await,
         Command::Get(arguments) => get::run(arguments, output).await,
         Command::Info(arguments) => info::run(arguments, output).await,
+        Command::Audit(arguments) => audit::run(arguments, output).await,
         Command::Serve(arguments) => serve::run(arguments, output).await,
         Command::Clone(arguments) => clone::run(arguments, output).await,
     }

@@ -354,7 +354,10 @@ impl Opening {
             };
             Ok((roots, kind))
         });
-        let (suspects, pages, tail) = loading.suspects(length, self.pair.is_some());
+        let (mut suspects, pages, tail) = loading.suspects(length, self.pair.is_some());
+        if self.options.rebuild && length > 0 {
+            suspects.insert(0..length);
+        }
         let nothing_beyond =
             beyond.iter().all(|byte| *byte == 0) && signatures.len() < entries(length);
         match proved {

@@ -43,6 +43,8 @@ pub struct OpenOptions {
     /// Whether a feed of one's own may be opened for writing although it was longer: what can't be proved any more is given up.
     /// Peers that have it will never agree with what is appended in its place.
     pub accept_loss: bool,
+    /// Whether to make all bits anew from what is stored, which reads everything.
+    pub rebuild: bool,
     /// 32 random bytes, used only if a new key pair has to be made.
     pub seed: [u8; 32],
 }
@@ -65,6 +67,7 @@ impl Default for OpenOptions {
             max_length: MAX_LENGTH,
             ordered: false,
             accept_loss: false,
+            rebuild: false,
             seed: [0; 32],
         }
     }
@@ -88,6 +91,7 @@ impl fmt::Debug for OpenOptions {
             .field("max_length", &self.max_length)
             .field("ordered", &self.ordered)
             .field("accept_loss", &self.accept_loss)
+            .field("rebuild", &self.rebuild)
             .finish_non_exhaustive()
     }
 }

@@ -42,6 +42,7 @@ pub struct Builder {
     read_only: bool,
     indexing: bool,
     accept_loss: bool,
+    rebuild: bool,
     dialect: Dialect,
     noise_key_pair: Option<KeyPair>,
     runtime: Option<Arc<dyn Runtime>>,
@@ -65,6 +66,7 @@ impl Builder {
             read_only: false,
             indexing: false,
             accept_loss: false,
+            rebuild: false,
             dialect: Dialect::default(),
             noise_key_pair: None,
             runtime: default_runtime(),
@@ -204,6 +206,13 @@ impl Builder {
         self
     }
 
+    /// Whether opening makes the whole bitfield anew from tree, signatures and data, which reads everything. Blocks that don't
+    /// match their hashes are forgotten. Default: no, only what can't be right is made anew.
+    pub fn rebuild(mut self, yes: bool) -> Self {
+        self.rebuild = yes;
+        self
+    }
+
     /// Whether to fetch blocks from peers. Default: yes, unless the feed is written here.
     pub fn downloading(mut self, yes: bool) -> Self {
         self.settings.downloading = Some(yes);
@@ -304,6 +313,7 @@ impl Builder {
             external_data: self.indexing,
             ordered: self.settings.durability.is_ordered(),
             accept_loss: self.accept_loss,
+            rebuild: self.rebuild,
             dialect: self.dialect,
             seed: random(&*runtime)?,
             ..OpenOptions::default()

@@ -132,3 +132,22 @@ fn a_reader_that_has_enough_ends_cat_quietly() {
     let ran = run_and_look_away(10, ["cat", &dir]).ok();
     assert_eq!(ran.stderr, "");
 }
+
+#[test]
+fn audit_changes_nothing_unless_told_to_repair() {
+    let place = Place::new();
+    let (dir, path) = (
+        place.feed("feed", &["one", "two", "three"]),
+        place.path("feed"),
+    );
+    run(["audit", &path, "--deep"]).ok();
+    std::fs::write(dir.join("data"), "oneTwothree").unwrap();
+    std::fs::write(dir.join("bitfield"), []).unwrap();
+    run(["audit", &path]).exits(4);
+    assert!(std::fs::read(dir.join("bitfield")).unwrap().is_empty());
+    let repaired = run(["audit", &path, "--deep", "--repair"]).ok();
+    assert!(repaired.text().contains("claimed 0, proved 3"));
+    run(["audit", &path, "--deep"]).ok();
+    assert_eq!(run(["get", &path, "0", "2"]).ok().text(), "onethree");
+    run(["get", &path, "1"]).exits(3);
+}
