@@ -4,12 +4,12 @@
 //! signed can't be proved any more, its writer is refused, by the name of the file, and nothing is written.
 
 use crypto::Dialect;
-use hypercore_feed::{Damage, Error, OpenOptions};
+use hypercore_feed::{Damage, Error, OpenOptions, Opening, Step};
 use serde_json::Value;
-use storage::{File, MemoryFiles};
+use storage::{File, FileSet, MemoryFiles, RandomAccess};
 use testkit::vectors::{folder, hex_array, int, list, load, pattern_block};
 
-use crate::world::{Log, bytes, contents, load as load_files, replace};
+use crate::world::{Log, bytes, contents, load as load_files, made_up, replace};
 
 const VERSIONS: [&str; 2] = ["sleep-v8", "sleep-v9"];
 
@@ -221,4 +221,74 @@ fn vectors_of_all_damages_are_named_here() {
         ];
         assert!(names.eq(known.map(|name| format!("recover-{name}"))));
     }
+}
+
+#[test]
+fn an_intact_feed_is_opened_with_four_reads_and_no_write() {
+    for length in [0, 1, 200] {
+        let (mut log, files) = Log::writer(40);
+        (0..length).for_each(|block| log.append([made_up(40, block)]));
+        drop(log);
+        let set = FileSet::open(Box::new(files)).unwrap();
+        let mut step = Opening::new(OpenOptions::default()).step(vec![]).unwrap();
+        let mut reads = Vec::new();
+        let feed = loop {
+            step = match step {
+                Step::Read {
+                    opening,
+                    reads: list,
+                } => {
+                    let replies = set.read(&list).unwrap();
+                    reads.push(replies.iter().map(|reply| reply.len()).sum::<usize>());
+                    opening.step(replies).unwrap()
+                }
+                Step::Commit { batch, .. } => panic!("{batch:?}"),
+                Step::Done(feed) => break feed,
+            };
+        };
+        assert_eq!((feed.length(), feed.recovery()), (length, None));
+        // The key, the small files, the bitfield, and the roots with the signature.
+        assert_eq!(reads.len(), 4);
+        assert!(reads[3] <= 64 + 40 * 8, "{reads:?}");
+    }
+}
+
+#[test]
+fn a_feed_that_is_only_read_is_recovered_in_memory() {
+    let (mut log, files) = Log::writer(41);
+    (0..10).for_each(|block| log.append([made_up(41, block)]));
+    drop(log);
+    files.file(File::Bitfield).truncate(0).unwrap();
+    let before = contents(&files);
+    let options = OpenOptions {
+        read_only: true,
+        ..OpenOptions::default()
+    };
+    let log = Log::open(files.clone(), options).unwrap();
+    assert_eq!((log.length(), log.has()), (10, Vec::from_iter(0..10)));
+    assert_eq!(log.get(9).unwrap(), made_up(41, 9));
+    assert!(contents(&files) == before);
+}
+
+#[test]
+fn parents_that_got_lost_are_made_again() {
+    let (mut log, files) = Log::writer(42);
+    (0..37).for_each(|block| log.append([made_up(42, block)]));
+    drop(log);
+    let whole = contents(&files);
+    for node in [1, 3, 7, 11, 33] {
+        files
+            .file(File::Tree)
+            .write(32 + 40 * node, &[&[0; 40]])
+            .unwrap();
+    }
+    let options = OpenOptions {
+        rebuild: true,
+        ..OpenOptions::default()
+    };
+    let log = Log::open(files.clone(), options).unwrap();
+    assert_eq!(log.feed.recovery().unwrap().nodes, 5);
+    assert!(log.audit(true).is_clean());
+    drop(log);
+    assert!(contents(&files) == whole);
 }
