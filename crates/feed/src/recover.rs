@@ -298,6 +298,7 @@ impl Recovering {
 
     fn rebuilt(&mut self, rebuild: Rebuild) -> Stage {
         self.claim.bitfield = without_bits_from(self.roots.length(), rebuild.bitfield);
+        self.report.nodes = rebuild.missing.len() as u64;
         self.nodes.extend(rebuild.missing);
         self.trim_tail();
         let (now, then) = (&self.claim.bitfield, &self.original);
@@ -374,7 +375,6 @@ impl Recovering {
             let bytes = Bytes::copy_from_slice(&node.to_bytes());
             batch.write(File::Tree, node_offset(node.index), bytes);
         }
-        self.report.nodes = self.nodes.len() as u64;
         let length = self.roots.length();
         if let (true, Some(pair)) = (self.report.signed, &self.terms.pair) {
             let signature = pair.sign(&self.roots.signable(), self.terms.dialect);
