@@ -26,7 +26,7 @@ pub(crate) enum What {
     /// By its name, whoever has it.
     Close(usize),
     Ping,
-    /// The silence that is borne, in seconds.
+    /// The silence that is borne, in seconds: more than the other end is ever silent.
     SetTimeout(u64),
     /// Keeps it from ending, and no longer.
     Hold,
@@ -130,7 +130,7 @@ impl Plan {
                 plan.push(rng.below(100), end, What::Hold);
                 plan.push(rng.below(20_000), end, What::LetGo);
             }
-            for what in [What::Ping, What::SetTimeout(5 + rng.below(30))] {
+            for what in [What::Ping, What::SetTimeout(15 + rng.below(20))] {
                 if rng.one_in(3) {
                     plan.push(rng.below(20_000), end, what);
                 }
