@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use futures_lite::StreamExt;
@@ -22,6 +23,9 @@ use crate::{
 /// In no order, some of them in another one as UTF-16 than as UTF-8.
 const NAMES: [&str; 9] = ["b", "chat", "", "\u{ffee}", "😀", "a", "ü", "7", "Chat"];
 
+/// After this time everybody knows of a name.
+const LONG_AGO: Duration = Duration::from_secs(30);
+
 /// All that is said in a world.
 #[derive(Default)]
 pub(crate) struct Talk {
@@ -31,6 +35,8 @@ pub(crate) struct Talk {
     /// The ends of all connections between honest peers, by the keys by which they know one another.
     ends: BTreeMap<[u8; 32], Known>,
     registrations: u64,
+    /// When it is now, as far as anybody has said.
+    now: Duration,
 }
 
 /// An end of a connection, as the other one knows it.
@@ -38,6 +44,8 @@ pub(crate) struct Talk {
 struct Known {
     peer: usize,
     other: [u8; 32],
+    /// When the connection was made.
+    since: Duration,
     /// Whether the cable changes nothing.
     is_true: bool,
 }
@@ -45,6 +53,7 @@ struct Known {
 /// An extension at a copy of a feed.
 struct Registered {
     number: u64,
+    since: Duration,
     node: usize,
     name: &'static str,
     extension: Extension<Utf8>,
@@ -80,12 +89,14 @@ struct Heard {
 
 impl Talk {
     /// A connection was made: both its ends can be told by their keys.
-    pub(crate) fn connected(&mut self, up: &Up) {
+    pub(crate) fn connected(&mut self, now: Duration, up: &Up) {
+        self.now = now;
         let [one, other] = &up.ends[..] else { return };
         for (end, other) in [(one, other), (other, one)] {
             let known = Known {
                 peer: end.peer,
                 other: other.public_key,
+                since: now,
                 is_true: up.quality.is_true(),
             };
             self.ends.insert(end.public_key, known);
@@ -100,7 +111,8 @@ impl Talk {
     }
 
     /// Those that have just come are told something at once: mostly before they have told what they can hear.
-    pub(crate) fn greet(&mut self, rng: &mut Rng, nodes: &[Node], node: usize) {
+    pub(crate) fn greet(&mut self, now: Duration, rng: &mut Rng, nodes: &[Node], node: usize) {
+        self.now = now;
         let newcomers = std::mem::take(&mut lock(&nodes[node].diary).newcomers);
         for peer in newcomers {
             for nth in 0..self.extensions.len() {
@@ -114,6 +126,7 @@ impl Talk {
 
     /// Somebody registers an extension, drops one, or says something.
     pub(crate) fn go_on(&mut self, sim: &Sim, rng: &mut Rng, nodes: &[Node]) -> String {
+        self.now = sim.now();
         let node = rng.below(nodes.len() as u64) as usize;
         match rng.below(5) {
             0 => self.register(sim, rng, nodes, node),
@@ -238,6 +251,7 @@ impl Talk {
                 let listening = listen(extension.messages(), like, Arc::clone(&self.heard));
                 self.extensions.push(Registered {
                     number,
+                    since: sim.now(),
                     node,
                     name,
                     extension,
@@ -302,7 +316,7 @@ impl Talk {
             };
             let copy = self.copy_at(nodes, end, registered.node);
             let receiver =
-                copy.and_then(|copy| Some((copy, self.number_of(copy, registered.name)?)));
+                copy.and_then(|copy| Some((copy, self.heard_of(copy, registered.name, end)?)));
             to.extend(receiver.map(|receiver| To {
                 peer: peer.id,
                 end,
@@ -337,6 +351,16 @@ impl Talk {
         let (known, feed) = (self.ends.get(&end)?, nodes[of].copy_of);
         let mut copies = nodes.iter();
         copies.position(|node| node.peer == known.peer && node.copy_of == feed)
+    }
+
+    /// The registration of a name at a copy, if it was the first that was told over a connection, or was told long ago. Otherwise a
+    /// message may wait for names among which this one isn't yet.
+    fn heard_of(&self, node: usize, name: &str, end: [u8; 32]) -> Option<u64> {
+        let made = self.ends.get(&end)?.since;
+        let mut all = self.extensions.iter();
+        let known = all.find(|known| known.node == node && known.name == name)?;
+        let told = known.since < made || known.since + LONG_AGO < self.now;
+        told.then_some(known.number)
     }
 
     /// The registration of a name at a copy.

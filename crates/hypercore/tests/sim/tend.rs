@@ -26,7 +26,7 @@ impl World {
                 assert!(diary.wrong.is_empty(), "{n}: {:?}", diary.wrong);
                 drop(diary);
                 if let Some(talk) = &mut self.talk {
-                    talk.greet(&mut self.rng, &self.nodes, n);
+                    talk.greet(self.sim.now(), &mut self.rng, &self.nodes, n);
                 }
             }
             // What was connected just now is to run before time passes.
@@ -143,7 +143,7 @@ impl World {
         };
         self.edges[nth].connect(&scene, &mut self.rng, terms);
         if let (Some(talk), Some(up)) = (&mut self.talk, &self.edges[nth].up) {
-            talk.connected(up);
+            talk.connected(self.sim.now(), up);
         }
     }
 
