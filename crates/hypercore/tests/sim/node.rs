@@ -59,6 +59,8 @@ pub(crate) struct Diary {
     pub(crate) present: BTreeSet<u64>,
     /// The blocks that were cleared since the feed was opened: nobody has to fetch them.
     pub(crate) cleared: BTreeSet<u64>,
+    /// Whether any ever were.
+    pub(crate) has_lost: bool,
     /// Of a feed that is appended to.
     length: u64,
     /// The Noise keys of all peers there ever were.
@@ -287,6 +289,7 @@ async fn write_down(mut events: Events, writes: bool, diary: Arc<Mutex<Diary>>) 
                 diary.cleared.remove(&block);
             }
             Event::Clear { blocks } => {
+                diary.has_lost = true;
                 for block in blocks {
                     diary.present.remove(&block);
                     diary.cleared.insert(block);

@@ -30,7 +30,7 @@ impl World {
         if node.feed.has(block) || !settled {
             return;
         }
-        let has_lost = !lock(&node.diary).cleared.is_empty();
+        let has_lost = lock(&node.diary).has_lost;
         let offered = node.downloading && check::is_offered(self, n, block);
         self.tell(|| format!("{n} has {block} offered: {offered}"));
         let get = self.nodes[n].feed.get(block).if_available();
