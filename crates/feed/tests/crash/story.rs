@@ -173,7 +173,7 @@ impl Record {
         };
         let (least, possible) = self.expected(at, loss);
         let state = match (self.level, loss) {
-            (Level::None, loss) if loss != Loss::Nothing => self.glance(&life, possible)?,
+            (Level::None, loss) if loss != Loss::Nothing => self.glance(&life)?,
             _ => self.look(&life, least, possible)?,
         };
         // Of a long feed not every time.
@@ -217,20 +217,20 @@ impl Record {
         (&self.marks[least].state, &self.marks[least..upto])
     }
 
-    /// Where nothing is promised: what can be read is right.
-    fn glance(&self, life: &Life, possible: &[Mark]) -> Result<State, Wrong> {
+    /// Where nothing is promised: what was there when the life began is still the same, if it is there. What was appended since
+    /// may have got lost, and what an earlier life signed in its place come back.
+    fn glance(&self, life: &Life) -> Result<State, Wrong> {
         let mut state = State {
             length: life.feed.length(),
             blocks: BTreeMap::new(),
         };
         for block in life.has() {
             let Ok(bytes) = life.get(block) else { continue };
-            let known = |mark: &Mark| mark.state.blocks.get(&block).cloned();
-            if possible
-                .iter()
-                .find_map(known)
-                .is_some_and(|known| known != bytes)
-            {
+            let known = self
+                .marks
+                .first()
+                .and_then(|mark| mark.state.blocks.get(&block));
+            if known.is_some_and(|known| *known != bytes) {
                 return Err(Wrong::Inconsistent(format!("another block {block}")));
             }
             state.blocks.insert(block, bytes);
