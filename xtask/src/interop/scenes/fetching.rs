@@ -13,6 +13,7 @@ pub(super) const SCENES: &[Named] = &[
     ("linear range", |scene| range(scene, true)),
     ("random range", |scene| range(scene, false)),
     ("list of blocks", list_of_blocks),
+    ("empty blocks", empty_blocks),
     ("seek", seek),
     ("update", update),
     ("eager update", eager_update),
@@ -91,6 +92,24 @@ fn list_of_blocks(scene: &mut Scene<'_>) -> Result {
         "blocks that are there",
         &scene.reader.info(FEED)?["have"],
         &json!(5),
+    )
+}
+
+/// Blocks of no bytes come like others. Not as the first, though: JavaScript can't read one before it has written anything to
+/// the file of data.
+fn empty_blocks(scene: &mut Scene<'_>) -> Result {
+    let all: Vec<Vec<u8>> = (0..40).map(|block| vec![1; block % 3]).collect();
+    scene.open(&all, SPARSE())?;
+    scene.link()?;
+    scene.reader.get(FEED, &[1])?;
+    let wanted = [3, 0, 2, 39, 36];
+    let expected: Vec<_> = wanted
+        .iter()
+        .map(|block| all[*block as usize].clone())
+        .collect();
+    expect(
+        "each get gives its block",
+        scene.reader.get(FEED, &wanted)? == expected,
     )
 }
 
