@@ -30,6 +30,9 @@ use crate::{
 /// How many blocks the author of small ones has.
 pub(crate) const BLOCKS: u64 = 500;
 
+/// How many a short feed has.
+pub(crate) const FEW: u64 = 6;
+
 /// How many of them a copy begins with.
 pub(crate) const KNOWN: u64 = 64;
 
@@ -99,6 +102,10 @@ impl Arena {
                 append(&sim, &author, blocks(0..BLOCKS));
                 author.clone()
             }
+            Victim::Few => {
+                append(&sim, &author, blocks(0..FEW));
+                author.clone()
+            }
             Victim::Large => {
                 let blocks = (0..128).map(|n| vec![n; 64 * 1024].into());
                 append(&sim, &author, blocks);
@@ -161,7 +168,7 @@ impl Arena {
         memory::look();
         let report = arena.report(attack, before, lasted, clock.elapsed());
         report.check(attack);
-        arena.check_blocks();
+        arena.check(victim);
         report
     }
 
@@ -207,11 +214,11 @@ impl Arena {
     }
 
     /// Nothing is stored but what the author wrote.
-    fn check_blocks(&self) {
-        let (author, victim) = (self.author(), self.victim());
-        assert!(victim.len() <= author.len());
-        for block in (0..victim.len()).filter(|block| victim.has(*block)) {
-            let [ours, theirs] = [victim, author].map(|feed| {
+    pub(crate) fn check(&self, copy: &Hypercore) {
+        let author = self.author();
+        assert!(copy.len() <= author.len());
+        for block in (0..copy.len()).filter(|block| copy.has(*block)) {
+            let [ours, theirs] = [copy, author].map(|feed| {
                 let get = feed.get(block).wait(false).into_future();
                 futures_lite::future::block_on(get).unwrap()
             });
@@ -303,26 +310,36 @@ impl Arena {
             .into_future()
     }
 
-    /// The two ends of a cable.
-    pub(crate) fn cable(&self) -> (Socket, Socket) {
-        let mut rng = lock(&self.0.rng);
+    /// Quick, with room for as much as a socket has.
+    pub(crate) fn quality(&self) -> Quality {
         let millisecond = Duration::from_millis(1);
-        let quality = Quality {
+        Quality {
             delay: millisecond..2 * millisecond,
             pieces: None,
             capacity: 64 * 1024,
             cut_at: [None; 2],
             flip_at: [None; 2],
-        };
+        }
+    }
+
+    /// The two ends of a cable.
+    pub(crate) fn cable(&self) -> (Socket, Socket) {
+        let mut rng = lock(&self.0.rng);
+        let quality = self.quality();
         let (far, near, _) = net::connect(self.sim(), &mut rng, &quality);
         (far, near)
     }
 
     /// A sparse copy of an honest reader.
     pub(crate) fn reader(&self) -> Hypercore {
+        self.copy(true)
+    }
+
+    /// An empty copy, of all or of what is asked for.
+    pub(crate) fn copy(&self, sparse: bool) -> Hypercore {
         let mut rng = lock(&self.0.rng);
         open(self.sim(), &mut rng, self.dialect(), |builder| {
-            builder.key(self.key()).sparse(true)
+            builder.key(self.key()).sparse(sparse)
         })
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct Attack {
 pub(crate) enum Victim {
     /// The author of small blocks.
     Writer,
+    /// The author of a few small blocks.
+    Few,
     /// The author of blocks of 64 KiB.
     Large,
     /// A sparse copy that has every other one of 8192 blocks.

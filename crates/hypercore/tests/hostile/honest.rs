@@ -5,7 +5,7 @@ use std::{future::IntoFuture, time::Duration};
 use hypercore::Hypercore;
 
 use crate::{
-    arena::{Arena, BLOCKS, KNOWN},
+    arena::{Arena, BLOCKS, FEW, KNOWN},
     attack::Victim,
     hostile::patiently,
 };
@@ -65,6 +65,7 @@ async fn ask(arena: &Arena, reader: &Hypercore, block: u64) {
 fn available(victim: Victim, random: u64) -> u64 {
     match victim {
         Victim::Writer => random % BLOCKS,
+        Victim::Few => random % FEW,
         Victim::Large => random % 128,
         Victim::Comb => random % 4096 * 2,
         Victim::Copy => random % KNOWN,

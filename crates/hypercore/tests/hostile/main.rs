@@ -13,6 +13,7 @@ mod arena;
 mod attack;
 mod attacks;
 mod bent;
+mod bits;
 mod crowd;
 mod honest;
 mod hostile;
