@@ -260,7 +260,10 @@ impl Driver {
             match command {
                 Command::Add(core, options) => self.add(core, options)?,
                 Command::Remove(name) => self.remove(name)?,
-                Command::SetTimeout(timeout) => self.connection.set_timeout(timeout),
+                Command::SetTimeout(timeout) => {
+                    let now = self.runtime.now();
+                    self.connection.set_timeout(now, timeout);
+                }
                 Command::Ping => self.connection.ping(),
                 Command::Finish => {
                     self.options.live = false;

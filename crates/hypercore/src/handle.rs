@@ -91,7 +91,8 @@ impl ConnectionHandle {
         self.shared.tell(Command::Remove(discovery_key))
     }
 
-    /// Changes the silence after which the connection is given up; half of it sends a sign of life. `None`: for ever.
+    /// Changes the silence after which the connection is given up; half of it sends a sign of life. The new one
+    /// counts from now. `None`: for ever.
     ///
     /// # Errors
     /// [`Error::Closed`] if the connection has ended.

@@ -38,8 +38,10 @@ impl Clock {
         }
     }
 
-    pub(crate) fn set_timeout(&mut self, timeout: Option<Duration>) {
+    /// The silence up to now was measured by another limit, which it kept.
+    pub(crate) fn set_timeout(&mut self, now: Duration, timeout: Option<Duration>) {
         self.timeout = or_none(timeout);
+        self.heard = now;
     }
 
     pub(crate) fn heard(&mut self, now: Duration, len: usize) {

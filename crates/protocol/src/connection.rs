@@ -225,9 +225,9 @@ impl Connection {
         }
     }
 
-    /// Changes [`Config::timeout`].
-    pub fn set_timeout(&mut self, timeout: Option<Duration>) {
-        self.clock.set_timeout(timeout);
+    /// Changes [`Config::timeout`]. The new one counts from now.
+    pub fn set_timeout(&mut self, now: Duration, timeout: Option<Duration>) {
+        self.clock.set_timeout(now, timeout);
     }
 
     /// Changes [`Config::live`].

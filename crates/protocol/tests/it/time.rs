@@ -366,14 +366,16 @@ fn limits_beyond_all_time_are_no_limits() {
 fn the_time_limit_can_be_changed_while_the_connection_runs() {
     let (mut world, _) = World::opened(BOTH.map(live));
     for peer in &mut world.peers {
-        peer.connection.set_timeout(Some(SECOND));
+        let now = world.clock.now();
+        peer.connection.set_timeout(now, Some(SECOND));
     }
     let before = world.peers[0].connection.bytes_sent();
     world.pass(10 * SECOND);
     assert_eq!(world.errors(), [None; 2]);
     assert!(world.peers[0].connection.bytes_sent() >= before + 19);
     // One that has none is given up by the other, whose signs of life it doesn't answer.
-    world.peers[1].connection.set_timeout(None);
+    let now = world.now();
+    world.peers[1].connection.set_timeout(now, None);
     world.pass(10 * SECOND);
     assert_eq!(world.peers[0].error, Some(Error::IdleTimeout));
 }
@@ -401,4 +403,17 @@ fn a_sign_of_life_can_be_sent_at_any_time_and_is_one_byte() {
         world.peers[0].connection.ping();
     }
     assert_eq!(world.peers[0].connection.queued(), 1);
+}
+
+#[test]
+fn a_shorter_time_limit_counts_from_when_it_was_set() {
+    let (mut world, _) = World::opened(BOTH.map(live));
+    world.pass(9 * SECOND);
+    // The remote was silent for nine seconds, as it may be, and says something each ten.
+    let now = world.now();
+    world.peers[0].connection.set_timeout(now, Some(5 * SECOND));
+    world.pass(4 * SECOND);
+    assert_eq!(world.errors(), [None; 2]);
+    world.pass(6 * SECOND);
+    assert_eq!(world.peers[0].error, Some(Error::IdleTimeout));
 }
