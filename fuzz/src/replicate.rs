@@ -72,6 +72,8 @@ struct Feed {
     once: RangeSet,
     hashes: RangeSet,
     length: u64,
+    /// A longer feed has to be shown to begin with this one.
+    strict: bool,
 }
 
 impl World {
@@ -93,7 +95,10 @@ impl World {
         };
         World {
             replicator: Replicator::new(config),
-            feed: Feed::default(),
+            feed: Feed {
+                strict: settings & 8 == 0,
+                ..Feed::default()
+            },
             now: Duration::ZERO,
             peers: BTreeSet::new(),
             asked: BTreeMap::new(),
@@ -140,8 +145,16 @@ impl World {
             5 | 6 => {
                 if let Some(n) = which(self.stores.len()) {
                     let (id, data) = self.stores.swap_remove(n);
+                    let (block, has_value) = (data.index, data.value.is_some());
+                    let understood = match block < feed.length {
+                        true => feed.is_linked(block, b % 64),
+                        false => feed.proving().contains(&block),
+                    };
+                    if !understood {
+                        replicator.handle_unproven(now, id, block, has_value, b % 64, feed);
+                        return;
+                    }
                     feed.store(&data);
-                    let has_value = data.value.is_some();
                     replicator.handle_stored(now, id, data.index, has_value, feed);
                 }
             }
@@ -419,6 +432,17 @@ impl Local for Feed {
 
     fn digest(&self, _: u64) -> u64 {
         0
+    }
+
+    fn proving(&self) -> Range<u64> {
+        match self.length {
+            length if self.strict && length > 0 => length..length + (1 << length.trailing_zeros()),
+            length => length..u64::MAX,
+        }
+    }
+
+    fn is_linked(&self, block: u64, length: u64) -> bool {
+        !self.strict || length >= self.length || self.hashes.contains(block ^ 1)
     }
 
     fn have_bits(&self, start: u64, out: &mut [u8]) {

@@ -161,6 +161,19 @@ pub enum PutError {
         /// The block.
         block: u64,
     },
+    /// Its author signed it, but nothing shows that it is of the same history as what is stored here, see
+    /// [`ForkPolicy::Strict`](crate::ForkPolicy::Strict). Nobody's fault: it may be stored once that is shown.
+    #[error(
+        "nothing shows that {stored} blocks known here and {signed} blocks signed there are one feed"
+    )]
+    Unproven {
+        /// The length of the feed as far as it is known here.
+        stored: u64,
+        /// The length of the feed that it is about.
+        signed: u64,
+        /// A block whose proof would show it, from who has the longer of the two feeds.
+        by: u64,
+    },
     /// It can't be decided, because of what is stored here: nobody else's fault.
     #[error(transparent)]
     Local(Error),

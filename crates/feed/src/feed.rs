@@ -8,10 +8,10 @@ use bytes::Bytes;
 use core::ops::Range;
 use crypto::{Dialect, DiscoveryKey, KeyPair, PublicKey};
 use flat_tree::Index;
-use merkle::{Pair, Roots};
+use merkle::{Pair, Roots, is_linked, proving_blocks};
 use storage::{Batch, File};
 
-use crate::{Error, Recovery, hints::Hints, notes::Notes};
+use crate::{Error, ForkPolicy, Recovery, hints::Hints, notes::Notes};
 
 /// The log of one feed: its key, its roots, and which blocks and hashes are stored.
 ///
@@ -56,6 +56,7 @@ pub struct Feed {
     pub(crate) bitfield: Bitfield,
     pub(crate) hints: Hints,
     pub(crate) max_length: u64,
+    pub(crate) fork_policy: ForkPolicy,
     pub(crate) external: bool,
     pub(crate) read_only: bool,
     /// Whether whoever commits waits at barriers, or keeps bits back until a sync.
@@ -118,6 +119,21 @@ impl Feed {
     pub fn knows_hash(&self, block: u64) -> bool {
         let leaf = Index::from_block(block);
         self.bitfield.has_node(leaf) || self.hints.below(leaf.parent()).is_some()
+    }
+
+    /// The blocks behind the end that can be taken from a peer, or their hashes, as things are: those that show that the longer
+    /// feed begins with this one, or all of them if that needn't be shown.
+    pub fn proving_blocks(&self) -> Range<u64> {
+        match self.fork_policy {
+            ForkPolicy::Strict => proving_blocks(self.length()),
+            ForkPolicy::Compat => self.length()..u64::MAX,
+        }
+    }
+
+    /// Whether a block below the end can be taken from a peer that has a feed of `length` blocks: whether its proof leads to
+    /// something that is stored, or needn't.
+    pub fn is_linked(&self, block: u64, length: u64) -> bool {
+        self.fork_policy == ForkPolicy::Compat || is_linked(&self.bitfield, block, length)
     }
 
     /// Whether it can be appended to.

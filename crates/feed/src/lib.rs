@@ -40,7 +40,7 @@ pub use feed::{Commit, Event, Feed};
 pub use get::{BlockRead, GetPlan};
 pub use header::Header;
 pub use open::{Opening, Step};
-pub use options::{MAX_LENGTH, OpenOptions};
+pub use options::{ForkPolicy, MAX_LENGTH, OpenOptions};
 pub use prove::{PortablePlan, ProofPlan};
 pub use put::{Put, PutCheck, PutPlan};
 pub use range::{MAX_RANGE, MAX_RANGE_BYTES, RangePlan, RangeRead};

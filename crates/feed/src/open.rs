@@ -433,6 +433,7 @@ impl Opening {
             bitfield,
             hints: Hints::default(),
             max_length: options.max_length,
+            fork_policy: options.fork_policy,
             external: options.external_data,
             read_only: options.read_only,
             ordered: options.ordered && !options.read_only,

@@ -7,6 +7,29 @@ use crypto::{Dialect, PublicKey, SecretKey};
 /// The longest feed that is accepted unless told otherwise.
 pub const MAX_LENGTH: u64 = 1 << 32;
 
+/// What is believed of a feed that its author has signed.
+///
+/// An author who signs two histories with one key, on purpose or because an old backup of the secret key was written on, has
+/// made a *fork*. Blocks of both verify, one by one, because a signature covers only the roots of the length at which it was
+/// made. What contradicts a stored hash is refused under either policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ForkPolicy {
+    /// A feed that is known grows only by proofs that show that the longer one begins with the shorter one, and a block comes
+    /// only by a proof that leads to what is stored. So a copy never has blocks of two histories.
+    ///
+    /// A longer feed is shown by the proof of one of a few blocks, as many from the known length on as the last root of that
+    /// length has ([`proving_blocks`](merkle::proving_blocks)), or of its hash. A peer that has none of these can't bring the
+    /// feed further, though its blocks may be good: a sparse copy that holds only block 900 is of no use to one that knows 500
+    /// blocks until somebody else has brought the hash of one of the blocks from 500 to 503. Neither is a peer with an older,
+    /// shorter feed for blocks above which nothing is stored here.
+    #[default]
+    Strict,
+    /// Whatever is signed is taken, as JavaScript does. Of two histories a copy can then have blocks of both, until one of them
+    /// contradicts a stored hash; it serves them on, and others that take them from it are mixed as well.
+    Compat,
+}
+
 /// What is to be opened.
 #[derive(Clone)]
 pub struct OpenOptions {
@@ -36,6 +59,8 @@ pub struct OpenOptions {
     pub dialect: Dialect,
     /// The longest length that is accepted from peers, in blocks.
     pub max_length: u64,
+    /// What has to show that a feed that a peer tells of has the same history as the one known here.
+    pub fork_policy: ForkPolicy,
     /// Whether whoever commits waits for the disk at the barriers of a batch, or keeps pages of the bitfield back until a sync, and
     /// shows others nothing before that. It is then noted in the files, and after a crash opening knows that nobody has seen what
     /// lies beyond the bits.
@@ -65,6 +90,7 @@ impl Default for OpenOptions {
             store_secret_key: true,
             dialect: Dialect::V8,
             max_length: MAX_LENGTH,
+            fork_policy: ForkPolicy::Strict,
             ordered: false,
             accept_loss: false,
             rebuild: false,
@@ -89,6 +115,7 @@ impl fmt::Debug for OpenOptions {
             .field("store_secret_key", &self.store_secret_key)
             .field("dialect", &self.dialect)
             .field("max_length", &self.max_length)
+            .field("fork_policy", &self.fork_policy)
             .field("ordered", &self.ordered)
             .field("accept_loss", &self.accept_loss)
             .field("rebuild", &self.rebuild)

@@ -13,7 +13,7 @@ use merkle::{Accepted, Check, Checked, Node, Pair, Proof, Roots, insert};
 use storage::{Batch, File, Read};
 
 use crate::{
-    Commit, Error, Event, Feed, Kind, PutError,
+    Commit, Error, Event, Feed, ForkPolicy, Kind, PutError,
     get::offset,
     layout::{NodeReads, node_offset, signature_offset},
     pages::write_pages,
@@ -23,6 +23,9 @@ use crate::{
 #[must_use]
 pub struct PutPlan {
     key: PublicKey,
+    strict: bool,
+    /// The length known before.
+    known: u64,
     check: Check,
     nodes: NodeReads,
     block: u64,
@@ -49,6 +52,8 @@ impl Feed {
         let nodes = NodeReads::new(check.reads().iter().copied().chain(before), roots);
         Ok(PutPlan {
             key: self.key,
+            strict: self.fork_policy == ForkPolicy::Strict,
+            known: self.length(),
             check,
             nodes,
             block,
@@ -57,7 +62,8 @@ impl Feed {
     }
 
     /// Makes one commit of everything that was accepted. A put that contradicts one before it in the list is left out; the
-    /// blocks that this happened to are returned.
+    /// blocks that this happened to are returned. Two that [grow](Put::growth) to different lengths aren't shown to be of one
+    /// history, and count as contradicting under [`ForkPolicy::Strict`].
     pub fn commit_puts(&self, puts: Vec<Put>) -> (Commit, Vec<u64>) {
         let mut merged = Merged::new(self);
         for put in puts {
@@ -96,6 +102,8 @@ impl PutPlan {
             .collect();
         Ok(PutCheck {
             key: self.key,
+            strict: self.strict,
+            known: self.known,
             block: self.block,
             checked: self.check.finish(&stored, leaf)?,
             value: self.value,
@@ -108,6 +116,8 @@ impl PutPlan {
 #[must_use]
 pub struct PutCheck {
     key: PublicKey,
+    strict: bool,
+    known: u64,
     block: u64,
     checked: Checked,
     value: Option<Bytes>,
@@ -127,9 +137,12 @@ impl PutCheck {
     /// Accepts it, on the word of a witness if it reaches the roots.
     ///
     /// # Errors
-    /// [`PutError::Proof`] if the witness is missing, or for another state or another feed; [`PutError::Local`] if the place of the block
-    /// can't be told.
+    /// [`PutError::Proof`] if the witness is missing, or for another state or another feed; [`PutError::Unproven`] if it is signed
+    /// but may be of another history; [`PutError::Local`] if the place of the block can't be told.
     pub fn accept(self, witness: Option<&Verified>) -> Result<Put, PutError> {
+        let signed = self.signable().map(|(signable, _)| signable.length);
+        let unproven =
+            matches!(&self.checked, Checked::Unsigned(unsigned) if !unsigned.is_proven());
         let accepted = match (self.checked, witness) {
             (Checked::Anchored(accepted), _) => accepted,
             (Checked::Unsigned(unsigned), Some(witness)) if *witness.key() == self.key => {
@@ -138,6 +151,14 @@ impl PutCheck {
             (Checked::Unsigned(_), Some(_)) => return Err(SignatureError.into()),
             (Checked::Unsigned(_), None) => return Err(merkle::ProofError::NoSignature.into()),
         };
+        if self.strict
+            && unproven
+            && let Some(signed) = signed
+        {
+            let stored = self.known;
+            let by = stored.min(signed);
+            return Err(PutError::Unproven { stored, signed, by });
+        }
         let find = |index: Index| {
             let known = self.before.iter().chain(accepted.verified());
             known.into_iter().find(|node| node.index == index)
@@ -160,6 +181,13 @@ pub struct Put {
     accepted: Accepted,
     value: Option<Bytes>,
     offset: u64,
+}
+
+impl Put {
+    /// The length to which it makes the feed grow, if it does.
+    pub fn growth(&self) -> Option<u64> {
+        self.accepted.growth().map(Roots::length)
+    }
 }
 
 /// Shows what it is about, and of the block only how long it is.
@@ -218,7 +246,14 @@ impl<'a> Merged<'a> {
                 .get(&node.index)
                 .is_some_and(|other| other != node)
         };
-        if put.accepted.verified().iter().any(differs) {
+        let other_growth = |length| {
+            let growth = self.growth.as_ref().map(Roots::length);
+            growth.is_some_and(|growth| growth != length)
+        };
+        let strict = self.feed.fork_policy == ForkPolicy::Strict;
+        if put.accepted.verified().iter().any(differs)
+            || strict && put.growth().is_some_and(other_growth)
+        {
             self.refused.push(block);
             return;
         }

@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use crypto::{Dialect, PublicKey, SecretKey};
-use feed::{OpenOptions, Opening, Step};
+use feed::{ForkPolicy, OpenOptions, Opening, Step};
 use noise::KeyPair;
 use storage::{Barriers, FileSet, OpenContext};
 
@@ -44,6 +44,7 @@ pub struct Builder {
     accept_loss: bool,
     rebuild: bool,
     dialect: Dialect,
+    fork_policy: ForkPolicy,
     noise_key_pair: Option<KeyPair>,
     runtime: Option<Arc<dyn Runtime>>,
     hooks: Hooks,
@@ -68,6 +69,7 @@ impl Builder {
             accept_loss: false,
             rebuild: false,
             dialect: Dialect::default(),
+            fork_policy: ForkPolicy::default(),
             noise_key_pair: None,
             runtime: default_runtime(),
             hooks: Hooks::default(),
@@ -163,6 +165,13 @@ impl Builder {
     /// Default: 8, whose signatures JavaScript 8 and 9 both accept. Signatures of both forms are always read.
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.dialect = dialect;
+        self
+    }
+
+    /// What is believed of a feed whose author may have signed two histories. Default: [`ForkPolicy::Strict`], a copy never has
+    /// blocks of both.
+    pub fn fork_policy(mut self, policy: ForkPolicy) -> Self {
+        self.fork_policy = policy;
         self
     }
 
@@ -315,6 +324,7 @@ impl Builder {
             accept_loss: self.accept_loss,
             rebuild: self.rebuild,
             dialect: self.dialect,
+            fork_policy: self.fork_policy,
             seed: random(&*runtime)?,
             ..OpenOptions::default()
         };

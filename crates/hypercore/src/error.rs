@@ -112,6 +112,15 @@ pub enum Error {
         /// How many.
         missed: u64,
     },
+    /// A block is signed by the author, but nothing shows that it is of the same history as what is stored here. See
+    /// [`ForkPolicy::Strict`](crate::ForkPolicy::Strict).
+    #[error("block {block} can't be shown to belong to the history that is stored here")]
+    Unproven {
+        /// The block.
+        block: u64,
+        /// A block whose proof would show it, from who has the longer feed.
+        by: u64,
+    },
     /// The peer is not connected any more.
     #[error("the peer has gone")]
     NoPeer,

@@ -87,7 +87,7 @@ pub use ::storage::{
     Directory, Error as StorageError, File, MemoryFiles, OpenContext, Provider, RandomAccess,
 };
 pub use crypto::{Dialect, DiscoveryKey, Hash, KeyPair, PublicKey, SecretKey, Signable, Signature};
-pub use feed::{AuditReport, Damage, Error as FeedError, Finding, PutError, Recovery};
+pub use feed::{AuditReport, Damage, Error as FeedError, Finding, ForkPolicy, PutError, Recovery};
 pub use flat_tree::Index;
 pub use merkle::{Node, PortableError, PortableProof, Proof, ProofError};
 pub use noise::{DialectChoice, KeyPair as NoiseKeyPair, Role};

@@ -14,6 +14,9 @@ pub struct Counters {
     pub downloaded_blocks: u64,
     /// Their bytes.
     pub downloaded_bytes: u64,
+    /// Blocks that were received and left aside, because nothing showed that they are of the history that is stored. They are
+    /// asked for again once that is shown. See [`ForkPolicy::Strict`](crate::ForkPolicy::Strict).
+    pub unproven_blocks: u64,
 }
 
 /// How much a feed has exchanged since it was opened.
@@ -35,5 +38,9 @@ impl Counters {
     pub(crate) fn downloaded(&mut self, bytes: usize) {
         self.downloaded_blocks += 1;
         self.downloaded_bytes += bytes as u64;
+    }
+
+    pub(crate) fn unproven(&mut self) {
+        self.unproven_blocks += 1;
     }
 }

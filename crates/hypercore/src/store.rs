@@ -4,13 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use crypto::{Hash, Signature, SignatureError, Verified};
-use feed::{Put, PutError};
+use feed::{Feed, Put, PutError};
 use flat_tree::Index;
 use merkle::{Node, Proof};
-use replicate::Replicator;
+use replicate::{PeerId, Replicator};
 use wire::Data;
 
-use crate::{Error, PeerError, Result, core::Core, hooks::Source, peers::Member, view::View};
+use crate::{
+    Error, PeerError, Result, core::Core, hooks::Source, peers::Member, stats::Counters, view::View,
+};
 
 /// A block, or only its hashes, with the proof that it belongs to the feed.
 #[derive(Clone)]
@@ -21,27 +23,58 @@ pub(crate) struct Arrival {
 
 /// Stores what has arrived: from one peer, or by hand. What verifies is stored even if something behind it doesn't.
 ///
+/// What isn't shown to be of the history that is stored is looked at again once the feed has grown, since what shows it may have
+/// come along. If that isn't so, the peer is asked again, later.
+///
 /// # Errors
-/// [`Error::Peer`] if something doesn't verify: the connection has to end. [`Error::Disk`] if writing fails.
+/// [`Error::Peer`] if something doesn't verify: the connection has to end. [`Error::Unproven`] if something that was put by hand
+/// isn't shown to belong here. [`Error::Disk`] if writing fails.
 pub(crate) async fn store(
     core: &Arc<Core>,
     from: Option<&Member>,
     arrived: Vec<Arrival>,
 ) -> Result<()> {
     let peer = from.map(Member::id);
-    let writer = core.writer().await?;
     let mut witness = Witness::default();
-    let mut puts = Vec::with_capacity(arrived.len());
+    let mut arrived = arrived;
+    while !arrived.is_empty() {
+        let (length, later) = store_round(core, from, arrived, &mut witness).await?;
+        if core.read(Feed::length) == length {
+            for (arrival, unproven) in later {
+                leave_aside(core, peer, &arrival, unproven)?;
+            }
+            return Ok(());
+        }
+        arrived = later.into_iter().map(|(arrival, _)| arrival).collect();
+    }
+    Ok(())
+}
+
+/// Stores what can be stored together, and returns the rest, which wasn't understood when the feed had the length that is returned.
+async fn store_round(
+    core: &Arc<Core>,
+    from: Option<&Member>,
+    arrived: Vec<Arrival>,
+    witness: &mut Witness,
+) -> Result<(u64, Vec<(Arrival, Unproven)>)> {
+    let peer = from.map(Member::id);
+    let writer = core.writer().await?;
+    let length = core.read(Feed::length);
+    let mut puts: Vec<Put> = Vec::with_capacity(arrived.len());
     let mut stored = Vec::with_capacity(arrived.len());
+    let mut growth = None;
+    let mut later = Vec::new();
     let mut failure = None;
     for arrival in arrived {
         let (block, has_value) = (arrival.proof.block, arrival.value.is_some());
-        match check(core, from, arrival, &mut witness).await {
+        match check(core, from, &arrival, growth, witness).await {
             Ok(put) => {
+                growth = growth.or(put.growth());
                 puts.push(put);
                 stored.push((block, has_value));
             }
-            Err(error) => {
+            Err(Refused::Unproven(unproven)) => later.push((arrival, unproven)),
+            Err(Refused::Wrong(error)) => {
                 failure = Some((block, error));
                 break;
             }
@@ -68,7 +101,7 @@ pub(crate) async fn store(
         }
     }
     match failure {
-        None => Ok(()),
+        None => Ok((length, later)),
         Some((block, error)) => {
             if let Some(peer) = peer {
                 core.replicate(|replicator, now, view| {
@@ -80,19 +113,59 @@ pub(crate) async fn store(
     }
 }
 
-/// From what arrived to what may be committed, without changing anything.
+/// Gives up what can't be understood.
+fn leave_aside(
+    core: &Core,
+    peer: Option<PeerId>,
+    arrival: &Arrival,
+    unproven: Unproven,
+) -> Result<()> {
+    let (block, has_value) = (arrival.proof.block, arrival.value.is_some());
+    let Unproven { signed, by } = unproven;
+    let Some(peer) = peer else {
+        return Err(Error::Unproven { block, by });
+    };
+    if has_value {
+        core.state().count(peer, Counters::unproven);
+    }
+    core.replicate(|replicator, now, view| {
+        replicator.handle_unproven(now, peer, block, has_value, signed, view);
+    });
+    Ok(())
+}
+
+/// Why something isn't stored.
+enum Refused {
+    /// Not now.
+    Unproven(Unproven),
+    Wrong(Error),
+}
+
+/// See [`PutError::Unproven`].
+struct Unproven {
+    signed: u64,
+    by: u64,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Refused::Wrong(error)
+    }
+}
+
+/// From what arrived to what may be committed together with what grows to the length `growth`, without changing anything.
 async fn check(
     core: &Core,
     from: Option<&Member>,
-    arrival: Arrival,
+    arrival: &Arrival,
+    growth: Option<u64>,
     witness: &mut Witness,
-) -> Result<Put> {
+) -> Result<Put, Refused> {
     let Arrival { proof, value } = arrival;
     let block = proof.block;
     let refuse = refuse(block);
-    let written = value.clone();
     let plan = core
-        .read(|feed| feed.plan_put(proof, value))
+        .read(|feed| feed.plan_put(proof.clone(), value.clone()))
         .map_err(&refuse)?;
     let nodes = core.read_nodes(plan.reads())?;
     let check = plan.check(&nodes).map_err(&refuse)?;
@@ -103,12 +176,23 @@ async fn check(
             Some(verified.map_err(|error| refuse(error.into()))?)
         }
     };
-    let put = check.accept(verified.as_ref()).map_err(&refuse)?;
-    if let (Some(hook), Some(bytes)) = (&core.hooks().on_write, written) {
+    let put = check
+        .accept(verified.as_ref())
+        .map_err(|error| match error {
+            PutError::Unproven { signed, by, .. } => Refused::Unproven(Unproven { signed, by }),
+            error => refuse(error).into(),
+        })?;
+    // Of two that grow to different lengths one has to be stored before the other can be understood.
+    if let (Some(growth), Some(signed)) = (growth, put.growth())
+        && growth != signed
+    {
+        return Err(Refused::Unproven(Unproven { signed, by: block }));
+    }
+    if let (Some(hook), Some(bytes)) = (&core.hooks().on_write, value) {
         let source = from.map_or(Source::Local, |member| Source::Peer {
             remote_public_key: member.remote_public_key(),
         });
-        let allowed = hook(block, bytes, source).await;
+        let allowed = hook(block, bytes.clone(), source).await;
         allowed.map_err(|reason| Error::Refused(reason.into()))?;
     }
     Ok(put)

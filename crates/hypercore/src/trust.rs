@@ -91,7 +91,8 @@ impl<E: Encoding> Hypercore<E> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Peer`](crate::Error::Peer) if it doesn't verify: nothing is stored. [`Error::Refused`](crate::Error::Refused),
+    /// [`Error::Peer`](crate::Error::Peer) if it doesn't verify: nothing is stored. [`Error::Unproven`](crate::Error::Unproven) if it is
+    /// signed, but has first to be shown to be of the history that is stored here. [`Error::Refused`](crate::Error::Refused),
     /// [`Error::Disk`](crate::Error::Disk).
     ///
     /// # Cancellation

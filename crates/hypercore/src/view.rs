@@ -33,6 +33,14 @@ impl Local for View<'_> {
         merkle::digest(self.0.bitfield(), block)
     }
 
+    fn proving(&self) -> Range<u64> {
+        self.0.proving_blocks()
+    }
+
+    fn is_linked(&self, block: u64, length: u64) -> bool {
+        self.0.is_linked(block, length)
+    }
+
     fn have_bits(&self, start: u64, out: &mut [u8]) {
         self.0.bitfield().copy_block_bits(start, out);
     }

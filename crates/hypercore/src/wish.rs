@@ -80,11 +80,12 @@ impl Core {
         }
     }
 
-    /// Whether some peer has a block, or may turn out to.
+    /// Whether some peer has a block that can be shown to belong to this feed, or may turn out to.
     pub(crate) fn is_available(&self, block: u64) -> bool {
         self.discovery().is_going_on() || {
             let state = self.state();
-            state.replicator.is_claimed(block) || state.replicator.is_asking()
+            let view = View(&state.feed);
+            state.replicator.is_available(block, &view) || state.replicator.is_asking()
         }
     }
 
@@ -93,10 +94,11 @@ impl Core {
         self.discovery().is_going_on() || !self.state().peers.is_empty()
     }
 
-    /// Whether some peer claims a length, or may turn out to.
+    /// Whether some peer claims a length that can be shown to be one of this feed, or may turn out to.
     pub(crate) fn is_length_available(&self, length: u64) -> bool {
         let state = self.state();
-        state.replicator.remote_length() >= length
+        let view = View(&state.feed);
+        state.replicator.is_length_available(length, &view)
             || state.replicator.is_asking()
             || self.discovery().is_promising(state.feed.length())
     }

@@ -25,6 +25,7 @@ use flat_tree::{Index, full_roots};
 
 use crate::{
     Node, NodeSet, Roots, RootsError,
+    growth::proving_blocks,
     node::{MAX_BYTES, SizeOverflow},
     roots::MAX_BLOCKS,
     tree::MAX_DEPTH,
@@ -302,6 +303,8 @@ impl Check {
                     signable: roots.signable(),
                     signature: self.proof.signature,
                     grows: *length > self.length,
+                    // Whatever of it is stored was compared above.
+                    proven: proving_blocks(self.length).contains(&self.proof.block),
                     roots,
                     accepted,
                 }))
@@ -409,10 +412,17 @@ pub struct Unsigned {
     signature: Option<Signature>,
     roots: Roots,
     grows: bool,
+    proven: bool,
     accepted: Accepted,
 }
 
 impl Unsigned {
+    /// Whether it shows that its feed and the stored one are one history, besides being signed. Anything does if nothing is
+    /// stored; otherwise only a proof of one of the [`proving_blocks`] of the stored length.
+    pub fn is_proven(&self) -> bool {
+        self.proven
+    }
+
     /// The state that the author must have signed.
     pub fn signable(&self) -> &Signable {
         &self.signable

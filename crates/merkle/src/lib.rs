@@ -40,6 +40,7 @@
 extern crate alloc;
 
 mod check;
+mod growth;
 mod node;
 mod portable;
 mod proof;
@@ -47,6 +48,7 @@ mod roots;
 mod tree;
 
 pub use check::{Accepted, Check, Checked, MAX_PROOF_NODES, Pair, Proof, ProofError, Unsigned};
+pub use growth::{is_linked, proving_blocks};
 pub use node::{MAX_BYTES, Node, SizeOverflow};
 pub use portable::{PortableError, PortableProof};
 pub use proof::{ProofPlan, ProofRequest, RemoteTree, plan_proof};

@@ -15,6 +15,7 @@ use crate::{
     config::{MAX_BLOCKS, WINDOW},
     flight::{Asked, Kind, State},
     peer::Peer,
+    reach::Reach,
     rng::Rng,
     wishes::Wishes,
 };
@@ -56,6 +57,11 @@ impl Traffic {
         }
     }
 
+    /// Whether a block isn't on its way.
+    pub(crate) fn is_free(&self, block: u64) -> bool {
+        self.next_free(block) == block
+    }
+
     /// The first block at or after `block` that isn't on its way.
     fn next_free(&self, block: u64) -> u64 {
         let mut block = block;
@@ -73,6 +79,8 @@ impl Traffic {
 pub(crate) struct Chooser<'a> {
     pub(crate) now: Duration,
     pub(crate) local: &'a dyn Local,
+    /// How far the peer can be asked.
+    pub(crate) reach: Reach,
     pub(crate) wishes: &'a mut Wishes,
     pub(crate) traffic: &'a mut Traffic,
     /// What is to be fetched without a wish, if anything.
@@ -178,7 +186,9 @@ impl Chooser<'_> {
 
     fn request_urgent(&mut self, id: PeerId, peer: &mut Peer) -> bool {
         if let Some(block) = self.find_urgent(peer) {
-            self.request(id, peer, block, Kind::Value, None);
+            if self.reach(id, peer, block) {
+                self.request(id, peer, block, Kind::Value, None);
+            }
             return true;
         }
         if let Some((wish, block, bytes)) = self.find_lookup(peer) {
@@ -195,14 +205,16 @@ impl Chooser<'_> {
     fn request_selected(&mut self, id: PeerId, peer: &mut Peer) -> bool {
         match self.find_selected(peer) {
             Some(block) => {
-                self.request(id, peer, block, Kind::Value, None);
+                if self.reach(id, peer, block) {
+                    self.request(id, peer, block, Kind::Value, None);
+                }
                 true
             }
             None => false,
         }
     }
 
-    fn request(
+    pub(crate) fn request(
         &mut self,
         id: PeerId,
         peer: &mut Peer,
@@ -210,17 +222,21 @@ impl Chooser<'_> {
         kind: Kind,
         wish: Option<WishId>,
     ) {
-        self.traffic.reserve(block);
+        if kind != Kind::Proving {
+            self.traffic.reserve(block);
+        }
+        self.reach = self.reach.after(block, peer, self.local);
         peer.flight.push(Asked {
             block,
             kind,
             wish,
             sent: self.now,
+            claimed: peer.claims.length(),
             state: State::Waiting,
         });
         let bytes = match kind {
             Kind::Seek { bytes } => bytes,
-            Kind::Value | Kind::Hash => 0,
+            Kind::Value | Kind::Hash | Kind::Proving => 0,
         };
         let request = Request {
             index: block,
@@ -264,7 +280,14 @@ impl Chooser<'_> {
             if lookup.asked {
                 continue;
             }
-            if let Some(block) = self.find_free(peer, lookup.within.clone()) {
+            // A proving block tells the length as well as any that the length would have.
+            let proving = self.local.proving();
+            let within = match proving.end {
+                u64::MAX => lookup.within.clone(),
+                _ if peer.claims.length() > lookup.within.start => proving,
+                _ => continue,
+            };
+            if let Some(block) = self.find_free(peer, within) {
                 self.wishes.lengths().get_mut(position)?.asked = true;
                 return Some((lookup.wish, block, 0));
             }
@@ -301,7 +324,10 @@ impl Chooser<'_> {
                 .filter(|block| *block < within.end)?;
             block = self.traffic.next_free(claimed);
             if block == claimed {
-                if !peer.flight.is_slow(block) && !self.local.has_node_of(block) {
+                if !peer.flight.is_slow(block)
+                    && !self.local.has_node_of(block)
+                    && peer.links(block, self.local)
+                {
                     return Some(block);
                 }
                 block += 1;
@@ -310,6 +336,7 @@ impl Chooser<'_> {
     }
 
     fn find_selected(&mut self, peer: &mut Peer) -> Option<u64> {
+        let end = self.reach.end();
         for selection in self.wishes.selections() {
             let found = match selection.order {
                 Order::Linear => selection
@@ -320,7 +347,7 @@ impl Chooser<'_> {
                     self.local,
                     self.rng,
                     peer,
-                    &selection.blocks,
+                    (&selection.blocks, end),
                     |peer, within| find_missing(self.local, self.traffic, None, peer, within),
                 ),
             };
@@ -333,18 +360,19 @@ impl Chooser<'_> {
             self.local,
             self.rng,
             peer,
-            &everything.all,
+            (&everything.all, end),
             |peer, within| find_missing(self.local, self.traffic, Some(everything), peer, within),
         )
     }
 
     fn find_missing(&self, peer: &Peer, within: Range<u64>) -> Option<u64> {
+        let within = within.start..within.end.min(self.reach.end());
         find_missing(self.local, self.traffic, None, peer, within)
     }
 
     /// The first block at or after `block` that this peer can deliver and that is missing.
     fn next_deliverable(&self, peer: &Peer, block: u64) -> Option<u64> {
-        find_missing(self.local, self.traffic, None, peer, block..u64::MAX)
+        self.find_missing(peer, block..u64::MAX)
     }
 }
 
@@ -357,6 +385,7 @@ fn find_missing(
     within: Range<u64>,
 ) -> Option<u64> {
     let mut block = within.start;
+    let mut unlinked = 0;
     loop {
         let claimed = peer
             .claims
@@ -368,7 +397,12 @@ fn find_missing(
         };
         block = traffic.next_free(missing);
         if block == claimed {
-            if !peer.flight.is_slow(block) {
+            if !peer.links(block, local) {
+                unlinked += 1;
+                if unlinked > MAX_UNLINKED {
+                    return None;
+                }
+            } else if !peer.flight.is_slow(block) {
                 return Some(block);
             }
             block += 1;
@@ -381,16 +415,19 @@ fn find_anywhere(
     local: &dyn Local,
     rng: &mut Rng,
     peer: &mut Peer,
-    blocks: &RangeSet,
+    (blocks, reach): (&RangeSet, u64),
     find: impl Fn(&Peer, Range<u64>) -> Option<u64>,
 ) -> Option<u64> {
     let mut lanes = core::mem::take(&mut peer.lanes);
     // Answers may overtake one another: with more lanes than requests there is one whose last block has come.
-    let (count, end) = (2 * peer.flight.window(), peer.claims.length());
+    let (count, end) = (2 * peer.flight.window(), peer.claims.length().min(reach));
     let is_here = |block| local.has(block);
     let found = lanes.find(rng, count, (blocks, end), is_here, |within| {
-        find(peer, within)
+        find(peer, within.start..within.end.min(reach))
     });
     peer.lanes = lanes;
     found
 }
+
+/// How many blocks that an older peer can't prove are stepped over in one search.
+const MAX_UNLINKED: usize = 256;

@@ -38,6 +38,11 @@ impl Replicator {
         if complete < local.length() {
             return;
         }
+        // What nobody can show to be of the same history won't come, once all have said what they have.
+        let reachable = match self.is_asking() || self.is_growth_proven(local) {
+            true => u64::MAX,
+            false => local.length(),
+        };
         let done = self.peers.iter().filter(|(_, peer)| {
             // What the peer claims means something once it said anything at all.
             let known = peer.heard || !peer.remote_uploading;
@@ -49,7 +54,7 @@ impl Replicator {
             !peer.live
                 && peer.downloading
                 && known
-                && complete >= peer.claims.length()
+                && complete >= peer.claims.length().min(reachable)
                 && !unfinished()
         });
         let done: alloc::vec::Vec<PeerId> = done.map(|(id, _)| *id).collect();

@@ -52,6 +52,8 @@ pub(crate) struct Asked {
     pub(crate) kind: Kind,
     pub(crate) wish: Option<WishId>,
     pub(crate) sent: Duration,
+    /// The length that the peer claimed then: its feed is no shorter when it answers.
+    pub(crate) claimed: u64,
     pub(crate) state: State,
 }
 
@@ -62,6 +64,9 @@ pub(crate) enum Kind {
     Value,
     /// The proof alone.
     Hash,
+    /// The proof alone, of a block that shows that the feed has grown. Nothing is reserved for it: the block itself may be
+    /// fetched meanwhile, and other peers may be asked the same.
+    Proving,
     /// The proof of whichever block holds this byte.
     Seek {
         /// Never zero.
@@ -284,6 +289,11 @@ impl Asked {
     pub(crate) fn wants_value(&self) -> bool {
         self.kind == Kind::Value
     }
+
+    /// Whether nobody else is asked for the block meanwhile.
+    pub(crate) fn reserves(&self) -> bool {
+        self.state == State::Waiting && self.kind != Kind::Proving
+    }
 }
 
 /// Twice as many as may be in flight. Answers to what is forgotten beyond that count as strays.
@@ -320,6 +330,7 @@ mod tests {
             kind: Kind::Value,
             wish: None,
             sent,
+            claimed: 0,
             state: State::Waiting,
         }
     }

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     Error, Local, PeerId, Replicator,
-    flight::{Asked, Kind, State},
+    flight::{Asked, Kind},
 };
 
 impl Replicator {
@@ -17,7 +17,9 @@ impl Replicator {
             let traffic = &mut self.traffic;
             peer.flight
                 .mark_slow(now, self.config.retry_after, |asked| {
-                    traffic.release(asked.block);
+                    if asked.kind != Kind::Proving {
+                        traffic.release(asked.block);
+                    }
                     lost.extend(asked.wish);
                     self.epoch += 1;
                 });
@@ -53,7 +55,7 @@ impl Replicator {
             return;
         };
         peer.flight.forget(lost, |asked| {
-            if asked.state == State::Waiting {
+            if asked.reserves() {
                 traffic.release(asked.block);
             }
             if let Some(wish) = asked.wish {
@@ -67,6 +69,7 @@ impl Replicator {
     pub(crate) fn is_satisfied(&self, asked: &Asked, local: &dyn Local) -> bool {
         match asked.kind {
             Kind::Value => local.has(asked.block),
+            Kind::Proving => local.length() > asked.block,
             Kind::Hash | Kind::Seek { .. } => {
                 !asked.wish.is_some_and(|wish| self.wishes.is_looking(wish))
             }

@@ -39,6 +39,7 @@ mod lanes;
 mod late;
 mod local;
 mod peer;
+mod reach;
 mod receive;
 mod replicator;
 mod rng;

@@ -26,6 +26,19 @@ pub trait Local {
     /// Which hashes around a block are known, for `Request.nodes`.
     fn digest(&self, block: u64) -> u64;
 
+    /// The blocks behind the end whose proofs show that a longer feed begins with this one. What lies behind them is only asked
+    /// for together with one of them. By default it needn't be shown, and all blocks are of that kind.
+    fn proving(&self) -> Range<u64> {
+        self.length()..u64::MAX
+    }
+
+    /// Whether the proof of a block below the end, made by a peer with an older feed of `length` blocks, leads to something that
+    /// is stored. By default it needn't.
+    fn is_linked(&self, block: u64, length: u64) -> bool {
+        let _ = (block, length);
+        true
+    }
+
     /// Copies the bits of the blocks from `start` on, first block in the highest bit; those past the end are zero.
     ///
     /// `start` is a multiple of 8192.

@@ -11,6 +11,7 @@ use crate::{
     config::{MAX_BLOCKS, MAX_REQUESTS},
     flight::Flight,
     lanes::Lanes,
+    reach::Older,
     serving::Serving,
     wants::Wants,
     window::Window,
@@ -56,6 +57,10 @@ pub(crate) struct Peer {
     pub(crate) retractions: u32,
     /// Where to go on in what is fetched in random order.
     pub(crate) lanes: Lanes,
+    /// The length of our feed when an answer beyond it had to be left aside.
+    pub(crate) unproven_at: Option<u64>,
+    /// The peer's feed, if an answer about it had to be left aside because it is shorter than ours.
+    pub(crate) older: Option<Older>,
     /// Nothing was found to ask for when the replicator's epoch was this.
     pub(crate) idle_at: Option<u64>,
 }
@@ -109,6 +114,8 @@ impl Peer {
             strays: 0,
             retractions: 0,
             lanes: Lanes::default(),
+            unproven_at: None,
+            older: None,
             idle_at: None,
         }
     }

@@ -8,7 +8,6 @@ use wire::{Data, Have, Message, Request, Status, Unhave, Want};
 use crate::{
     Action, Error, Local, PeerId, Replicator,
     config::{MAX_BLOCKS, WINDOW},
-    flight::State,
     peer::Peer,
     replicator::lacking,
 };
@@ -219,7 +218,7 @@ impl Replicator {
         let Some(asked) = peer.flight.answer(now, block, has_value) else {
             return self.handle_stray(id, block, has_value, local);
         };
-        if asked.state == State::Waiting {
+        if asked.reserves() {
             self.traffic.release(asked.block);
         }
         // A slow answer may come when another one made it unnecessary.

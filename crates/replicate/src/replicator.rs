@@ -11,8 +11,9 @@ use wire::{Message, Options, Request, Status, Unhave};
 use crate::{
     Action, Config, Error, Local, PeerConfig, PeerId, PeerStatus, Wish, WishId,
     choose::{Chooser, Everything, Traffic},
-    flight::{Asked, Kind, State},
+    flight::{Asked, Kind},
     peer::Peer,
+    reach::Reach,
     rng::Rng,
     wishes::Wishes,
 };
@@ -66,6 +67,8 @@ pub struct Replicator {
     /// Peers with something to announce.
     pub(crate) newsy: BTreeSet<PeerId>,
     rng: Rng,
+    /// The length of the feed when it was last looked at.
+    length: u64,
     /// Counts what can make a block worth asking for that wasn't before.
     pub(crate) epoch: u64,
 }
@@ -81,6 +84,7 @@ impl Replicator {
             actions: VecDeque::new(),
             newsy: BTreeSet::new(),
             rng: Rng::new(config.seed),
+            length: 0,
             epoch: 0,
             config,
         }
@@ -154,6 +158,8 @@ impl Replicator {
         } = self;
         let unwanted = |asked: &Asked| match asked.kind {
             Kind::Hash | Kind::Seek { .. } => asked.wish == Some(id),
+            // The next one may need it.
+            Kind::Proving => false,
             Kind::Value => {
                 let fetched = |all: &Everything| !all.cleared.contains(asked.block);
                 !wishes.include(asked.block) && !everything.as_ref().is_some_and(fetched)
@@ -161,7 +167,7 @@ impl Replicator {
         };
         for (&peer_id, peer) in peers {
             peer.flight.forget(unwanted, |asked| {
-                if asked.state == State::Waiting {
+                if asked.reserves() {
                     traffic.release(asked.block);
                 }
                 actions.push_back(Action::Send {
@@ -248,12 +254,6 @@ impl Replicator {
         lengths.max().unwrap_or(0)
     }
 
-    /// Whether some peer that delivers claims to have a block.
-    pub fn is_claimed(&self, block: u64) -> bool {
-        let mut peers = self.peers.values().filter(|peer| peer.delivers());
-        peers.any(|peer| peer.claims.contains(block))
-    }
-
     /// Whether some peer still owes us an answer about what it has.
     pub fn is_asking(&self) -> bool {
         self.peers.values().any(|peer| peer.wants.are_outstanding())
@@ -262,6 +262,11 @@ impl Replicator {
     /// Fills the windows of all peers, then ends with those that have nothing left.
     pub(crate) fn update(&mut self, now: Duration, local: &dyn Local) {
         self.wishes.look_again(&mut self.actions);
+        if self.length != local.length() {
+            // More of what peers have can be understood.
+            self.length = local.length();
+            self.epoch += 1;
+        }
         // Not always the same peer first, else it would get all the single blocks.
         let start = self.rng.below(self.peers.len() as u64) as usize;
         let ids: Vec<PeerId> = self.peers.keys().copied().collect();
@@ -279,25 +284,41 @@ impl Replicator {
     }
 
     fn fill(&mut self, now: Duration, id: PeerId, local: &dyn Local) {
-        let Some(peer) = self.peers.get_mut(&id) else {
+        let epoch = self.epoch;
+        let Some((mut chooser, peer)) = self.chooser(now, id, local) else {
             return;
         };
         if !peer.delivers() {
             return;
         }
-        let mut chooser = Chooser {
+        let idle = peer.idle_at != Some(epoch) && chooser.fill(id, peer);
+        if idle {
+            peer.idle_at = Some(epoch);
+        }
+        chooser.want(id, peer);
+        if idle {
+            self.prove_for_others(now, id, local);
+        }
+    }
+
+    pub(crate) fn chooser<'a>(
+        &'a mut self,
+        now: Duration,
+        id: PeerId,
+        local: &'a dyn Local,
+    ) -> Option<(Chooser<'a>, &'a mut Peer)> {
+        let peer = self.peers.get_mut(&id)?;
+        let chooser = Chooser {
             now,
             local,
+            reach: Reach::of(peer, local),
             wishes: &mut self.wishes,
             traffic: &mut self.traffic,
             everything: self.everything.as_ref(),
             rng: &mut self.rng,
             actions: &mut self.actions,
         };
-        if peer.idle_at != Some(self.epoch) && chooser.fill(id, peer) {
-            peer.idle_at = Some(self.epoch);
-        }
-        chooser.want(id, peer);
+        Some((chooser, peer))
     }
 
     /// Forgets a peer and lifts its reservations. Says whether it was there.
@@ -306,7 +327,7 @@ impl Replicator {
             return false;
         };
         for asked in peer.flight.iter() {
-            if asked.state == State::Waiting {
+            if asked.reserves() {
                 self.traffic.release(asked.block);
             }
             if let Some(wish) = asked.wish {
@@ -393,7 +414,7 @@ pub(crate) fn lacking(block: u64) -> Unhave {
 fn take_back(asked: &Asked) -> wire::Cancel {
     let bytes = match asked.kind {
         Kind::Seek { bytes } => bytes,
-        Kind::Value | Kind::Hash => 0,
+        Kind::Value | Kind::Hash | Kind::Proving => 0,
     };
     wire::Cancel {
         index: asked.block,

@@ -41,6 +41,9 @@ impl Replicator {
                 self.send(id, Message::Have(acknowledgement(block)));
             }
         }
+        // It may be what the proofs of an older feed lead to.
+        let older = self.peers.values_mut().filter(|peer| peer.older.is_some());
+        older.for_each(|peer| peer.idle_at = None);
         if has_value {
             self.handle_new(Some(id), block..block.saturating_add(1), local);
         } else {

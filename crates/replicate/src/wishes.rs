@@ -284,6 +284,17 @@ impl Wishes {
         &self.selections
     }
 
+    /// Whether something is wished for at or behind a block.
+    pub(crate) fn reach(&self, block: u64) -> bool {
+        let beyond = |lookup: &Lookup| lookup.within.start >= block;
+        self.urgent.end() > block
+            || self.lengths.iter().any(beyond)
+            || self
+                .selections
+                .iter()
+                .any(|selection| selection.blocks.end() > block)
+    }
+
     /// Whether somebody wants the value of a block.
     pub(crate) fn include(&self, block: u64) -> bool {
         self.urgent.contains(block)

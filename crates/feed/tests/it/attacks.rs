@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use crypto::{Dialect, Hash, KeyPair, Signature, SignatureError};
 use flat_tree::Index;
-use hypercore_feed::{Event, OpenOptions, PutError};
+use hypercore_feed::{Event, ForkPolicy, OpenOptions, PutError};
 use merkle::{MAX_PROOF_NODES, Node, Proof, ProofError, RemoteTree, Roots};
 use storage::MemoryFiles;
 use testkit::Rng;
@@ -483,18 +483,35 @@ fn the_same_block_twice_in_one_batch_is_stored_once() {
 }
 
 #[test]
-fn old_proofs_are_taken_and_never_shorten_the_feed() {
+fn old_proofs_are_taken_once_they_lead_to_what_is_stored_and_never_shorten_the_feed() {
     let mut author = Log::author(16, 3);
-    let old: Vec<Proof> = (0..3).map(|block| author.prove(block, false)).collect();
+    let old: Vec<Proof> = (0..2).map(|block| author.prove(block, false)).collect();
     author.append((3..9).map(|block| made_up(16, block)));
-    let mut victim = Victim::of(&author);
-    victim.take(&author, 8);
-    for proof in old {
-        let value = author.get(proof.block).unwrap();
-        victim.log.put(proof, Some(value)).unwrap();
-        assert_eq!(victim.log.length(), 9);
+    for policy in [ForkPolicy::Strict, ForkPolicy::Compat] {
+        let files = MemoryFiles::default();
+        let options = OpenOptions {
+            fork_policy: policy,
+            ..with_key(author.feed.key())
+        };
+        let log = Log::open(files.clone(), options).unwrap();
+        let mut victim = Victim { log, files };
+        victim.take(&author, 8);
+        if policy == ForkPolicy::Strict {
+            for proof in old.clone() {
+                let value = author.get(proof.block).unwrap();
+                let error = victim.refuses(proof, Some(value));
+                let (stored, signed, by) = (9, 3, 3);
+                assert_eq!(error, PutError::Unproven { stored, signed, by });
+            }
+            victim.take(&author, 3);
+        }
+        for proof in old.clone() {
+            let value = author.get(proof.block).unwrap();
+            victim.log.put(proof, Some(value)).unwrap();
+            assert_eq!(victim.log.length(), 9);
+        }
+        victim.recovers(&author);
     }
-    victim.recovers(&author);
 }
 
 #[test]

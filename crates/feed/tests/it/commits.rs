@@ -1,11 +1,11 @@
 //! The order in which a commit reaches the disk, and what a commit that broke off anywhere leaves behind.
 
 use bytes::Bytes;
-use hypercore_feed::{Commit, Error, Event, MAX_BLOCK, OpenOptions, Opening, Step};
+use hypercore_feed::{Commit, Error, Event, ForkPolicy, MAX_BLOCK, OpenOptions, Opening, Step};
 use merkle::RemoteTree;
 use storage::{Batch, File, FileSet, MemoryFiles, Op};
 
-use crate::world::{Log, contents, made_up, replace, seeded};
+use crate::world::{Log, contents, made_up, replace, seeded, with_key};
 
 /// Data, tree and signatures; a barrier; each page of the bitfield in one write; a barrier.
 fn assert_crash_order(batch: &Batch) {
@@ -347,12 +347,22 @@ fn a_signature_made_elsewhere_is_checked() {
 }
 
 #[test]
-fn proofs_of_different_lengths_in_one_batch_leave_the_longest() {
+fn proofs_of_different_lengths_in_one_batch_contradict_or_leave_the_longest() {
     let mut author = Log::author(14, 5);
     let old = author.prove(2, false);
     author.append((5..9).map(|block| made_up(14, block)));
-    for longest_first in [false, true] {
-        let (mut reader, files) = Log::reader(author.feed.key());
+    for (longest_first, policy) in [
+        (false, ForkPolicy::Compat),
+        (true, ForkPolicy::Compat),
+        (false, ForkPolicy::Strict),
+        (true, ForkPolicy::Strict),
+    ] {
+        let files = MemoryFiles::default();
+        let options = OpenOptions {
+            fork_policy: policy,
+            ..with_key(author.feed.key())
+        };
+        let mut reader = Log::open(files.clone(), options).unwrap();
         let mut proofs = vec![old.clone(), author.prove(8, false)];
         if longest_first {
             proofs.reverse();
@@ -362,8 +372,14 @@ fn proofs_of_different_lengths_in_one_batch_leave_the_longest() {
             reader.accept(proof, value).unwrap()
         });
         let (commit, conflicts) = reader.feed.commit_puts(puts.collect());
-        assert!(conflicts.is_empty());
         reader.commit(commit);
+        if policy == ForkPolicy::Strict {
+            // Which of the two came first is kept.
+            assert_eq!(conflicts, [if longest_first { 2 } else { 8 }]);
+            assert_eq!(reader.length(), if longest_first { 9 } else { 5 });
+            continue;
+        }
+        assert!(conflicts.is_empty());
         assert_eq!(reader.feed.roots(), author.feed.roots());
         drop(reader);
         let again = Log::reader_of(files);

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use bytes::Bytes;
 use crypto::{Dialect, Hash, PublicKey, SecretKey, Signature};
 use flat_tree::{Index, full_roots};
-use hypercore_feed::{Finding, OpenOptions};
+use hypercore_feed::{Finding, ForkPolicy, OpenOptions};
 use merkle::{Node, NodeSet, PortableProof, RemoteTree, Roots};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -238,7 +238,11 @@ fn vectors_of_copies_are_written_again_byte_for_byte() {
             let one = directory(version, name);
             let mut source = Source::new(version);
             let ours = tempfile::tempdir().unwrap();
-            let options = with_key(source.log.feed.key());
+            let options = OpenOptions {
+                // JavaScript wants no proof that the feed has grown.
+                fork_policy: ForkPolicy::Compat,
+                ..with_key(source.log.feed.key())
+            };
             let mut copy = Log::open(Directory::new(ours.path()), options).unwrap();
             let mut remote = RemoteTree::new();
             let mut fetch = |copy: &mut Log, source: &Log, block, hash| {

@@ -124,6 +124,7 @@ impl World {
                 if self.cleared.contains(&block) && !hash {
                     return;
                 }
+                self.catch_up(block);
                 let known = self
                     .reader
                     .feed
@@ -140,6 +141,9 @@ impl World {
             }
             Op::FetchMany(mut blocks) if length > 0 => {
                 blocks.retain(|block| !self.cleared.contains(&(block % length)));
+                if let Some(furthest) = blocks.iter().map(|block| block % length).max() {
+                    self.catch_up(furthest);
+                }
                 let puts = blocks.iter().map(|block| {
                     let request = ProofRequest {
                         block: block % length,
@@ -175,6 +179,16 @@ impl World {
             }
         }
         self.check();
+    }
+
+    /// Makes the reader know a feed that has a block, if that takes a proof that it has grown.
+    fn catch_up(&mut self, block: u64) {
+        let reader = &mut self.reader;
+        if block >= reader.feed.proving_blocks().end {
+            reader.fetch(&self.writer, &mut self.remote, reader.length(), true);
+            assert!(reader.length() > block);
+            self.known = reader.length();
+        }
     }
 
     fn check(&self) {

@@ -1,11 +1,11 @@
 //! Which block holds a byte, against adding up the sizes.
 
 use bytes::Bytes;
-use hypercore_feed::{Damage, Error, SeekStep};
+use hypercore_feed::{Damage, Error, ForkPolicy, OpenOptions, SeekStep};
 use merkle::RemoteTree;
-use storage::{File, RandomAccess};
+use storage::{File, MemoryFiles, RandomAccess};
 
-use crate::world::{Log, key_of, made_up, replace};
+use crate::world::{Log, key_of, made_up, replace, with_key};
 
 /// The same, slowly.
 fn by_adding_up(sizes: &[u64], byte: u64) -> (u64, u64) {
@@ -122,7 +122,12 @@ fn a_sparse_copy_tells_which_blocks_can_hold_the_byte() {
 fn what_a_copy_knew_of_a_shorter_feed_leads_to_its_blocks_in_a_longer_one() {
     for (short, long) in [(1, 2), (1, 8), (3, 8), (5, 16), (11, 100)] {
         let sizes = sizes(3, long);
-        let (mut copy, _) = Log::reader(key_of(3));
+        let options = OpenOptions {
+            // Nothing is to tell what lies between the two.
+            fork_policy: ForkPolicy::Compat,
+            ..with_key(key_of(3))
+        };
+        let mut copy = Log::open(MemoryFiles::default(), options).unwrap();
         let short_author = Log::author(3, short);
         copy.fetch(&short_author, &mut RemoteTree::new(), 0, false);
         let author = Log::author(3, long);

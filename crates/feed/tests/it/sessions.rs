@@ -4,13 +4,13 @@
 use bytes::Bytes;
 use crypto::{Dialect, Hash, SecretKey, Signature};
 use flat_tree::Index;
-use hypercore_feed::OpenOptions;
+use hypercore_feed::{ForkPolicy, OpenOptions};
 use merkle::{Node, Proof, ProofRequest, RemoteTree};
 use serde_json::Value;
 use storage::MemoryFiles;
 use testkit::vectors::{hex, int, ints, list, load, pattern_block};
 
-use crate::world::Log;
+use crate::world::{Log, with_key};
 
 const VERSIONS: [(&str, Dialect); 2] = [
     ("sessions-v8.json", Dialect::V8),
@@ -37,7 +37,13 @@ fn vectors_of_sessions_leave_a_reader_as_they_left_theirs() {
     for (session, _) in sessions() {
         let name = session["name"].as_str().unwrap();
         let key = hex(&session["feed"]["publicKey"]);
-        let (mut reader, files) = Log::reader(key[..].try_into().unwrap());
+        let files = MemoryFiles::default();
+        let options = OpenOptions {
+            // JavaScript wants no proof that the feed has grown.
+            fork_policy: ForkPolicy::Compat,
+            ..with_key(key[..].try_into().unwrap())
+        };
+        let mut reader = Log::open(files.clone(), options).unwrap();
         for said in said(&session, "writer") {
             if let Said::Data { proof, value } = said {
                 reader.put(proof, value).unwrap();

@@ -37,10 +37,16 @@ pub(crate) fn unmet(world: &World) -> Vec<String> {
     unmet
 }
 
-/// Whether a peer that stays connected with a copy has a block and gives it.
-pub(crate) fn is_offered(world: &World, n: usize, block: u64) -> bool {
+/// Whether a peer that stays connected with a copy has a block and gives it. None if only the answer will tell whether it can be
+/// shown to be of the same history.
+pub(crate) fn is_offered(world: &World, n: usize, block: u64) -> Option<bool> {
     let stored = stored_by_all(world);
-    Place::new(world, n, &stored).offers(block).is_some()
+    let place = Place::new(world, n, &stored);
+    let there = place.peers.iter().any(|peer| place.has(*peer, block));
+    match place.offers(block) {
+        None if there && block < world.nodes[n].feed.len() => None,
+        offers => Some(offers.is_some()),
+    }
 }
 
 /// Which blocks each node has.
@@ -73,10 +79,33 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// A peer that has a block, and gives it.
+    /// A peer that has a block and gives it, in such a way that it can be shown to be of the same history as what is known.
     fn offers(&self, block: u64) -> Option<usize> {
-        let has = |peer: &usize| self.stored[*peer].get(block as usize) == Some(&true);
-        self.peers.iter().copied().find(has)
+        let feed = &self.world.nodes[self.n].feed;
+        let mut offering = self.peers.iter().copied();
+        match block < feed.len() {
+            true => offering.find(|peer| {
+                let older = self.world.nodes[*peer].feed.len();
+                self.has(*peer, block) && is_linked(feed, block, older)
+            }),
+            false if self.is_growth_offered() => offering.find(|peer| self.has(*peer, block)),
+            false => None,
+        }
+    }
+
+    fn has(&self, peer: usize, block: u64) -> bool {
+        self.stored[peer].get(block as usize) == Some(&true)
+    }
+
+    /// Whether some peer has a block that shows that a longer feed begins with the one that is known.
+    fn is_growth_offered(&self) -> bool {
+        let known = self.world.nodes[self.n].feed.len();
+        let mut showing = match known {
+            0 => 0..u64::MAX,
+            known => known..known + (1 << known.trailing_zeros()),
+        }
+        .take_while(|block| (*block as usize) < self.stored[self.n].len());
+        showing.any(|block| self.peers.iter().any(|peer| self.has(*peer, block)))
     }
 
     fn look(&self, wished: &Wished, unmet: &mut Vec<String>) {
@@ -116,6 +145,22 @@ impl<'a> Place<'a> {
             unmet.push(format!("{n} waits for {wish:?}, {:?}", wished.patience));
         }
     }
+}
+
+/// Whether the proof of a block in a feed of `length` blocks leads to something that a copy has, as its digest tells.
+fn is_linked(feed: &hypercore::Hypercore, block: u64, length: u64) -> bool {
+    let digest = feed.digest(block);
+    if digest == 1 {
+        return true;
+    }
+    // The highest bit stands for a node on the way up that is known, the others for known siblings.
+    let top = match digest & 1 {
+        1 => digest.ilog2() - 1,
+        _ => return false,
+    };
+    let known = |level: u32| digest & (2 << level) != 0;
+    let in_older = |level: u32| ((block >> (level + 1)) + 1) << (level + 1) <= length;
+    (0..top).all(|level| in_older(level) || known(level))
 }
 
 /// What is stored is what was appended, and what is known of it is true.

@@ -218,7 +218,7 @@ impl Node {
         let totals = self.feed.stats().unwrap().totals;
         (
             self.before.0 + totals.uploaded_blocks,
-            self.before.1 + totals.downloaded_blocks,
+            self.before.1 + totals.downloaded_blocks + totals.unproven_blocks,
         )
     }
 }

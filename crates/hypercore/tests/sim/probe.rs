@@ -31,7 +31,10 @@ impl World {
             return;
         }
         let has_lost = lock(&node.diary).has_lost;
-        let offered = node.downloading && check::is_offered(self, n, block);
+        let Some(offered) = check::is_offered(self, n, block) else {
+            return;
+        };
+        let offered = node.downloading && offered;
         self.tell(|| format!("{n} has {block} offered: {offered}"));
         let get = self.nodes[n].feed.get(block).if_available();
         let call = self.sim.spawn(format!("a probe of {n}"), get.into_future());

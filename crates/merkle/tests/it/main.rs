@@ -9,6 +9,7 @@ mod copying;
 mod feeds;
 mod forgeries;
 mod growing;
+mod history;
 mod mutations;
 mod portable;
 mod vectors;

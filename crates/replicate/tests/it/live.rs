@@ -356,5 +356,5 @@ fn acknowledgement_of_hashes_is_no_claim_to_the_block() {
         ack: Some(true),
     };
     replicator.handle_message(now, peer, Message::Have(acknowledgement), &Model::default());
-    assert!(!replicator.is_claimed(5));
+    assert!(!replicator.is_available(5, &Model::default()));
 }

@@ -7,6 +7,7 @@ mod face;
 mod hostile;
 mod live;
 mod model;
+mod reach;
 mod sessions;
 mod slow;
 mod taken_back;

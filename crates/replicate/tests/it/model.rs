@@ -13,6 +13,8 @@ pub(crate) struct Model {
     pub(crate) blocks: RangeSet,
     pub(crate) hashes: RangeSet,
     pub(crate) length: u64,
+    /// A longer feed has to be shown to begin with this one.
+    pub(crate) strict: bool,
 }
 
 impl Model {
@@ -28,6 +30,7 @@ impl Model {
             hashes: blocks.clone(),
             blocks,
             length,
+            strict: false,
         }
     }
 
@@ -50,6 +53,15 @@ impl Model {
             false => self.has(block),
         };
         there.then(|| data(block, !request.hash(), self.length))
+    }
+
+    /// Whether an answer is understood. What is below the end is linked to a longer feed, and to what a neighbour brought.
+    pub(crate) fn understands(&self, data: &Data) -> bool {
+        let (block, signed) = (data.index, data.nodes[0].size);
+        match block < self.length {
+            true => self.is_linked(block, signed),
+            false => self.proving().contains(&block),
+        }
     }
 
     pub(crate) fn store(&mut self, data: &Data) {
@@ -102,6 +114,17 @@ impl Local for Model {
 
     fn digest(&self, block: u64) -> u64 {
         u64::from(self.hashes.contains(block))
+    }
+
+    fn proving(&self) -> Range<u64> {
+        match self.length {
+            length if self.strict && length > 0 => length..length + (1 << length.trailing_zeros()),
+            length => length..u64::MAX,
+        }
+    }
+
+    fn is_linked(&self, block: u64, length: u64) -> bool {
+        !self.strict || length >= self.length || self.hashes.contains(block ^ 1)
     }
 
     fn have_bits(&self, start: u64, out: &mut [u8]) {

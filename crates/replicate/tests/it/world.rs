@@ -28,6 +28,8 @@ pub(crate) struct Node {
     pub(crate) resolved: BTreeMap<WishId, Outcome>,
     pub(crate) acknowledged: Vec<u64>,
     pub(crate) requested: u64,
+    /// Answers that weren't understood.
+    pub(crate) left_aside: u64,
     in_flight: BTreeMap<(u64, bool), u32>,
     serves: Vec<(PeerId, Request)>,
     stores: Vec<(PeerId, Data)>,
@@ -77,6 +79,7 @@ impl World {
             resolved: BTreeMap::new(),
             acknowledged: Vec::new(),
             requested: 0,
+            left_aside: 0,
             in_flight: BTreeMap::new(),
             serves: Vec::new(),
             stores: Vec::new(),
@@ -271,8 +274,15 @@ impl World {
         let which = self.rng.below(count) as usize;
         self.tell(node, |node, now| {
             let (id, data) = node.stores.swap_remove(which);
-            node.feed.store(&data);
             let has_value = data.value.is_some();
+            if !node.feed.understands(&data) {
+                let (block, signed) = (data.index, data.nodes[0].size);
+                node.left_aside += 1;
+                node.replicator
+                    .handle_unproven(now, id, block, has_value, signed, &node.feed);
+                return;
+            }
+            node.feed.store(&data);
             node.replicator
                 .handle_stored(now, id, data.index, has_value, &node.feed);
         });

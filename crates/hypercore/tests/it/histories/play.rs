@@ -291,8 +291,29 @@ impl<'a> World<'a> {
             proof => proof.unwrap(),
         };
         let value = (!hash).then(|| self.log.block(block).clone());
-        target.feed.put(proof, value).await.unwrap();
+        let (target, source) = (target.feed.clone(), source.feed.clone());
+        match target.put(proof.clone(), value.clone()).await {
+            // That is one feed with what is known has to be shown by another hash first.
+            Err(Error::Unproven { by, .. }) => {
+                let known = target.len();
+                let shown = source.proof(by).hash(true).digest(target.digest(by)).await;
+                match shown {
+                    Ok(shown) => {
+                        assert_eq!(by, known.min(source.len()));
+                        target.put(shown, None).await.unwrap();
+                        target.put(proof, value).await.unwrap();
+                    }
+                    // The source can't tell, be it that it has the older feed or too few hashes.
+                    Err(_) => {
+                        assert_eq!(target.len(), known);
+                        return;
+                    }
+                }
+            }
+            put => put.unwrap(),
+        }
 
+        let (source, target) = (self.peer(from), self.peer(to));
         let (known, more) = (target.held.length(), source.held.length());
         let length = target.feed.len();
         // Below a root that is known nobody looks at what the proof says of more blocks.

@@ -1,0 +1,212 @@
+//! How far beyond the end of the feed a peer can be asked.
+//!
+//! The owner may want to be shown that a longer feed begins with the one that is stored, which only the proofs of a few blocks
+//! do, the *proving* ones ([`Local::proving`]). Blocks behind them are asked for when a proving one was asked for before, over
+//! the same connection, so that the answers come in this order:
+//!
+//! ```text
+//!   stored 0..6, proving 6..8         Request { index: 7, hash }      the peer doesn't have 6; 7 is not wanted itself
+//!   wanted: 40, 41                    Request { index: 40 }           its proof leads to roots that are known by then
+//!                                     Request { index: 41 }
+//! ```
+//!
+//! An answer that comes before the proving one is left aside by its owner. It is asked for again, but not behind a proving one:
+//! that has to be stored first.
+
+use core::time::Duration;
+
+use crate::{Local, PeerId, Replicator, choose::Chooser, flight::Kind, peer::Peer};
+
+/// What one peer can be asked for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Everything.
+    All,
+    /// Blocks below this one.
+    Below(u64),
+    /// Blocks below `end`, and others once `over` was asked about.
+    Over {
+        /// A proving block of the peer.
+        over: u64,
+        /// The end of the proving blocks.
+        end: u64,
+    },
+}
+
+impl Reach {
+    pub(crate) fn of(peer: &Peer, local: &dyn Local) -> Self {
+        let proving = local.proving();
+        if peer.claims.length() <= proving.end {
+            return Reach::All;
+        }
+        let asked = peer.flight.iter().map(|asked| asked.block);
+        let mut asked = asked.chain(peer.flight.storing().map(|(block, _)| block));
+        if asked.any(|block| proving.contains(&block)) {
+            return Reach::proving(peer, local);
+        }
+        match peer.next_proving(local) {
+            Some(over) => Reach::Over {
+                over,
+                end: proving.end,
+            },
+            None => Reach::Below(proving.end),
+        }
+    }
+
+    /// The same once a block was asked for.
+    pub(crate) fn after(self, block: u64, peer: &Peer, local: &dyn Local) -> Self {
+        match self {
+            Reach::Over { .. } if local.proving().contains(&block) => Reach::proving(peer, local),
+            reach => reach,
+        }
+    }
+
+    /// While an answer about a proving block is on its way.
+    fn proving(peer: &Peer, local: &dyn Local) -> Self {
+        match peer.unproven_at == Some(local.length()) {
+            false => Reach::All,
+            // An answer behind it came too early.
+            true => Reach::Below(local.proving().end),
+        }
+    }
+
+    /// The first block that can't be asked for.
+    pub(crate) fn end(self) -> u64 {
+        match self {
+            Reach::Below(end) => end,
+            Reach::All | Reach::Over { .. } => u64::MAX,
+        }
+    }
+}
+
+impl Peer {
+    /// A block of the peer whose proof shows that its feed is a longer one of the same history.
+    fn next_proving(&self, local: &dyn Local) -> Option<u64> {
+        let proving = local.proving();
+        let block = self.claims.next(proving.start)?;
+        (block < proving.end && !self.flight.is_slow(block)).then_some(block)
+    }
+
+    /// Whether the proof of a block, as this peer has it, leads to what is stored here, as far as that is known.
+    pub(crate) fn links(&self, block: u64, local: &dyn Local) -> bool {
+        match self.older {
+            Some(older) if self.claims.length() <= older.claimed && block < local.length() => {
+                local.is_linked(block, older.length)
+            }
+            _ => true,
+        }
+    }
+}
+
+/// The feed of a peer that is shorter than ours.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Older {
+    /// Its length, as the author signed it.
+    length: u64,
+    /// The length that the peer claimed when it was asked. If it claims more, it has a newer feed.
+    claimed: u64,
+}
+
+impl Chooser<'_> {
+    /// Sees to it that the answer to a request for a block can be understood: asks about a proving block first. Says whether
+    /// the block can be asked for now.
+    pub(crate) fn reach(&mut self, id: PeerId, peer: &mut Peer, block: u64) -> bool {
+        match self.reach {
+            Reach::Over { over, end } if block >= end => {
+                // If it is wanted itself, there is no need to ask for its hash alone.
+                let wanted = self.wishes.include(over) || self.everything.is_some();
+                let kind = match wanted && self.traffic.is_free(over) {
+                    true => Kind::Value,
+                    false => Kind::Proving,
+                };
+                self.request(id, peer, over, kind, None);
+                self.reach == Reach::All
+            }
+            _ => true,
+        }
+    }
+}
+
+impl Replicator {
+    /// An answer that was handed out by [`Action::Store`](crate::Action::Store) is left aside, because nothing shows that it is
+    /// of the same history as what is stored. `signed` is the length of the feed that it is about. Nobody is to blame; what was
+    /// asked for is asked for again as soon as it can be understood.
+    pub fn handle_unproven(
+        &mut self,
+        now: Duration,
+        id: PeerId,
+        block: u64,
+        has_value: bool,
+        signed: u64,
+        local: &dyn Local,
+    ) {
+        self.traffic.stored(block, has_value);
+        if let Some(peer) = self.peers.get_mut(&id) {
+            let asked = peer.flight.stored(block, has_value);
+            if let Some(wish) = asked.and_then(|asked| asked.wish) {
+                self.wishes.unask(wish);
+            }
+            match block < local.length() {
+                true => {
+                    peer.older = Some(Older {
+                        length: signed,
+                        claimed: asked.map_or(0, |asked| asked.claimed),
+                    });
+                }
+                false => peer.unproven_at = Some(local.length()),
+            }
+        }
+        self.epoch += 1;
+        self.update(now, local);
+    }
+
+    /// Whether a block is stored, or some peer that delivers claims to have it and its proof can be understood, or will be.
+    pub fn is_available(&self, block: u64, local: &dyn Local) -> bool {
+        let mut peers = self.peers.values().filter(|peer| peer.delivers());
+        let claimed = peers.any(|peer| peer.claims.contains(block) && peer.links(block, local));
+        local.has(block) || claimed && (block < local.proving().end || self.is_growth_proven(local))
+    }
+
+    /// Whether the feed has a length in blocks, or some peer claims it and some peer can show that it is of the same history.
+    pub fn is_length_available(&self, length: u64, local: &dyn Local) -> bool {
+        local.length() >= length || self.remote_length() >= length && self.is_growth_proven(local)
+    }
+
+    /// Whether some peer can show that the feed has grown, if that has to be shown.
+    pub(crate) fn is_growth_proven(&self, local: &dyn Local) -> bool {
+        let proving = local.proving();
+        let mut peers = self.peers.values().filter(|peer| peer.delivers());
+        proving.end == u64::MAX
+            || peers.any(|peer| {
+                let next = peer.claims.next(proving.start);
+                next.is_some_and(|block| block < proving.end)
+            })
+    }
+
+    /// A peer that has nothing that is wanted may be the only one that can show that the feed of another has grown.
+    pub(crate) fn prove_for_others(&mut self, now: Duration, id: PeerId, local: &dyn Local) {
+        let proving = local.proving();
+        if !self.wishes.reach(proving.end) {
+            return;
+        }
+        let delivering = || self.peers.iter().filter(|(_, peer)| peer.delivers());
+        let further =
+            |(other, peer): (&PeerId, &Peer)| *other != id && peer.claims.length() > proving.end;
+        let asked = |peer: &Peer| {
+            let asked = peer.flight.iter().map(|asked| asked.block);
+            let mut asked = asked.chain(peer.flight.storing().map(|(block, _)| block));
+            asked.any(|block| proving.contains(&block))
+        };
+        let over = self
+            .peers
+            .get(&id)
+            .and_then(|peer| peer.next_proving(local));
+        let Some(over) = over else { return };
+        if !delivering().any(further) || delivering().any(|(_, peer)| asked(peer)) {
+            return;
+        }
+        if let Some((mut chooser, peer)) = self.chooser(now, id, local) {
+            chooser.request(id, peer, over, Kind::Proving, None);
+        }
+    }
+}

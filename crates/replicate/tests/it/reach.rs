@@ -1,0 +1,325 @@
+//! Feeds that grow only where it is shown that the longer one begins with the shorter one.
+
+use std::time::Duration;
+
+use hypercore_replicate::{
+    Action, Config, Error, Outcome, PeerConfig, PeerId, Replicator, Wish, WishId,
+};
+use wire::{Data, Have, Message, Request, Unhave};
+
+use crate::{
+    model::{Model, data},
+    world::World,
+};
+
+const ONE: PeerId = PeerId(1);
+const OTHER: PeerId = PeerId(2);
+
+/// A strict feed of some length, and the test as its peers.
+struct Face {
+    replicator: Replicator,
+    feed: Model,
+    now: Duration,
+}
+
+impl Face {
+    /// `length` blocks of which none is stored, sparse or not.
+    fn new(length: u64, sparse: bool) -> Self {
+        let feed = Model {
+            length,
+            strict: true,
+            ..Model::default()
+        };
+        let config = Config {
+            sparse,
+            ..Config::default()
+        };
+        let mut face = Face {
+            replicator: Replicator::new(config),
+            feed,
+            now: Duration::ZERO,
+        };
+        for peer in [ONE, OTHER] {
+            let config = PeerConfig {
+                live: true,
+                ..PeerConfig::default()
+            };
+            face.replicator.add_peer(face.now, peer, config, &face.feed);
+        }
+        face.asked();
+        face
+    }
+
+    fn want(&mut self, wish: impl Into<Wish>) -> WishId {
+        self.replicator.want(self.now, wish, &self.feed)
+    }
+
+    /// What a peer is asked for after it claims to have blocks: numbers, and whether the hash alone.
+    fn have(&mut self, peer: PeerId, start: u64, length: u64) -> Vec<(PeerId, u64, bool)> {
+        let have = Have {
+            start,
+            length: Some(length),
+            bitfield: None,
+            ack: None,
+        };
+        self.say(peer, Message::Have(have))
+    }
+
+    fn unhave(&mut self, peer: PeerId, start: u64) -> Vec<(PeerId, u64, bool)> {
+        let length = None;
+        self.say(peer, Message::Unhave(Unhave { start, length }))
+    }
+
+    fn say(&mut self, peer: PeerId, message: Message) -> Vec<(PeerId, u64, bool)> {
+        self.replicator
+            .handle_message(self.now, peer, message, &self.feed);
+        self.asked()
+    }
+
+    /// A peer answers, and the answer is stored or left aside. Says what is asked for then.
+    fn answer(&mut self, peer: PeerId, data: Data) -> Vec<(PeerId, u64, bool)> {
+        let mut asked = self.say(peer, Message::Data(data.clone()));
+        let (block, has_value) = (data.index, data.value.is_some());
+        let (replicator, feed, now) = (&mut self.replicator, &mut self.feed, self.now);
+        match feed.understands(&data) {
+            true => {
+                feed.store(&data);
+                replicator.handle_stored(now, peer, block, has_value, feed);
+            }
+            false => {
+                let signed = data.nodes[0].size;
+                replicator.handle_unproven(now, peer, block, has_value, signed, feed);
+            }
+        }
+        asked.extend(self.asked());
+        asked
+    }
+
+    fn asked(&mut self) -> Vec<(PeerId, u64, bool)> {
+        self.actions()
+            .into_iter()
+            .filter_map(|action| match action {
+                Action::Send {
+                    peer,
+                    message: Message::Request(Request { index, hash, .. }),
+                } => Some((peer, index, hash == Some(true))),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn actions(&mut self) -> Vec<Action> {
+        std::iter::from_fn(|| self.replicator.poll_action()).collect()
+    }
+}
+
+#[test]
+fn what_lies_far_beyond_the_end_is_asked_for_behind_a_hash_that_shows_the_growth() {
+    let mut face = Face::new(6, true);
+    face.want(40);
+    face.want(41);
+    assert_eq!(
+        face.have(ONE, 0, 100),
+        [(ONE, 6, true), (ONE, 40, false), (ONE, 41, false)]
+    );
+    // From the other nothing is left to be had.
+    assert_eq!(face.have(OTHER, 0, 100), []);
+    assert_eq!(face.answer(ONE, data(6, false, 100)), []);
+    assert_eq!(face.feed.length, 100);
+    face.answer(ONE, data(40, true, 100));
+    face.answer(ONE, data(41, true, 100));
+    assert!(face.feed.blocks.contains(40) && face.feed.blocks.contains(41));
+}
+
+#[test]
+fn a_block_that_shows_the_growth_itself_takes_no_other_request() {
+    // An empty feed needs nothing shown, and what is known needs nothing either.
+    for (length, block) in [(0, 40), (6, 7), (6, 6), (8, 15), (64, 3)] {
+        let mut face = Face::new(length, true);
+        face.want(block);
+        assert_eq!(face.have(ONE, 0, 100), [(ONE, block, false)]);
+    }
+    // A live tail.
+    let mut face = Face::new(63, false);
+    for block in 63..80 {
+        assert_eq!(face.have(ONE, block, 1), [(ONE, block, false)]);
+        assert_eq!(face.answer(ONE, data(block, true, block + 1)), []);
+    }
+    assert_eq!(face.feed.length, 80);
+}
+
+#[test]
+fn what_is_wanted_anyway_shows_the_growth_rather_than_its_hash() {
+    let mut face = Face::new(7, false);
+    let asked = face.have(ONE, 7, 12);
+    assert_eq!(asked.len(), 12);
+    assert_eq!(asked[0], (ONE, 7, false));
+    assert!(asked.iter().all(|(_, _, hash)| !hash));
+    // While somebody else fetches it, the hash will do.
+    let mut face = Face::new(7, false);
+    face.have(ONE, 7, 1);
+    let asked = face.have(OTHER, 7, 3);
+    assert_eq!(asked[0], (OTHER, 7, true));
+    assert_eq!(asked.len(), 3);
+    face.answer(OTHER, data(7, false, 10));
+    face.answer(ONE, data(7, true, 10));
+    assert_eq!((face.feed.length, face.feed.blocks.contains(7)), (10, true));
+}
+
+#[test]
+fn a_peer_that_can_show_nothing_is_not_asked_beyond_the_end() {
+    let mut face = Face::new(7, true);
+    face.want(3);
+    face.want(20);
+    assert_eq!(face.have(ONE, 0, 7), [(ONE, 3, false)]);
+    assert_eq!(face.have(ONE, 8, 50), []);
+    let available = |face: &Face, block| face.replicator.is_available(block, &face.feed);
+    assert!(available(&face, 3) && !available(&face, 20));
+    assert!(!face.replicator.is_length_available(10, &face.feed));
+    assert_eq!(face.replicator.remote_length(), 58);
+    // Another one shows it, though it has nothing that is wanted.
+    assert_eq!(face.have(OTHER, 7, 1), [(OTHER, 7, true)]);
+    assert!(available(&face, 20));
+    assert!(face.replicator.is_length_available(10, &face.feed));
+    // As far as it goes, and from there on the first one can.
+    let asked = face.answer(OTHER, data(7, false, 9));
+    assert_eq!(asked, [(ONE, 9, true), (ONE, 20, false)]);
+    assert_eq!(face.feed.length, 9);
+}
+
+#[test]
+fn an_answer_that_comes_too_early_is_asked_for_again_once_the_growth_is_stored() {
+    let mut face = Face::new(6, true);
+    face.want(40);
+    face.have(ONE, 0, 100);
+    // Not again while that would only be too early once more.
+    assert_eq!(face.answer(ONE, data(40, true, 100)), []);
+    face.want(41);
+    assert_eq!(face.asked(), []);
+    let asked = face.answer(ONE, data(6, false, 100));
+    assert_eq!(asked, [(ONE, 40, false), (ONE, 41, false)]);
+}
+
+#[test]
+fn a_growth_that_is_not_shown_after_all_is_shown_by_another_block() {
+    let mut face = Face::new(8, true);
+    let wish = face.want(40);
+    assert_eq!(face.have(ONE, 8, 60), [(ONE, 8, true), (ONE, 40, false)]);
+    assert_eq!(face.unhave(ONE, 8), []);
+    face.want(41);
+    assert_eq!(face.asked(), [(ONE, 9, true), (ONE, 41, false)]);
+    // Too early, and then all that would show it is taken back: the peer is asked for no more, and nothing goes round in circles.
+    face.answer(ONE, data(40, true, 68));
+    for block in 9..16 {
+        let asked = face.unhave(ONE, block);
+        assert!(asked.iter().all(|asked| *asked == (ONE, block + 1, true)));
+    }
+    face.answer(ONE, data(41, true, 68));
+    assert_eq!(face.asked(), []);
+    assert!(!face.replicator.is_available(40, &face.feed));
+    face.replicator.cancel(face.now, wish, &face.feed);
+    assert_eq!(face.asked(), []);
+}
+
+#[test]
+fn a_peer_that_never_shows_the_growth_is_left_for_it() {
+    let mut face = Face::new(6, true);
+    face.want(40);
+    face.have(ONE, 0, 100);
+    let mut ended = None;
+    while let Some(next) = face.replicator.poll_timeout().filter(|_| ended.is_none()) {
+        assert!(next < Duration::from_secs(60), "the wait ends");
+        face.now = next;
+        face.replicator.handle_timeout(face.now, &face.feed);
+        ended = face.actions().into_iter().find_map(|action| match action {
+            Action::Disconnect { peer, error } => Some((peer, error)),
+            _ => None,
+        });
+    }
+    assert_eq!(ended, Some((ONE, Error::RequestTimeout { block: 6 })));
+}
+
+#[test]
+fn one_hash_tells_a_length_and_shows_it() {
+    let mut face = Face::new(6, true);
+    let wish = face.want(Wish::Length(50));
+    // It doesn't claim to be so long.
+    assert_eq!(face.have(ONE, 0, 20), []);
+    assert_eq!(face.have(ONE, 20, 60), [(ONE, 6, true)]);
+    face.feed.store(&data(6, false, 80));
+    let (replicator, feed) = (&mut face.replicator, &face.feed);
+    replicator.handle_message(face.now, ONE, Message::Data(data(6, false, 80)), feed);
+    replicator.handle_stored(face.now, ONE, 6, false, feed);
+    let resolved = face.actions().into_iter().find_map(|action| match action {
+        Action::Resolved { wish, outcome } => Some((wish, outcome)),
+        _ => None,
+    });
+    assert_eq!(resolved, Some((wish, Outcome::Grown { length: 80 })));
+}
+
+#[test]
+fn of_an_older_feed_only_what_leads_to_what_is_stored_is_asked_for_again() {
+    let mut face = Face::new(9, true);
+    for block in [0, 2, 4] {
+        face.want(block);
+    }
+    assert_eq!(face.have(ONE, 0, 5).len(), 3);
+    for block in [0, 2, 4] {
+        assert_eq!(face.answer(ONE, data(block, true, 5)), []);
+    }
+    assert!(!face.replicator.is_available(0, &face.feed));
+    // A neighbour comes from elsewhere.
+    face.want(1);
+    assert_eq!(face.have(OTHER, 1, 1), [(OTHER, 1, false)]);
+    assert_eq!(face.answer(OTHER, data(1, true, 9)), [(ONE, 0, false)]);
+    // And once it has a newer feed, all of it may be good.
+    let asked = face.have(ONE, 8, 1);
+    assert_eq!(asked, [(ONE, 2, false), (ONE, 4, false)]);
+}
+
+#[test]
+fn what_a_peer_said_before_its_feed_grew_is_not_held_against_it() {
+    let mut face = Face::new(5, true);
+    face.want(1);
+    assert_eq!(face.have(ONE, 0, 5), [(ONE, 1, false)]);
+    // Meanwhile it is known how the feed goes on, and the peer knows as well.
+    face.feed.length = 9;
+    face.have(ONE, 5, 4);
+    assert_eq!(face.answer(ONE, data(1, true, 5)), [(ONE, 1, false)]);
+    // Who says the same again is asked no more.
+    assert_eq!(face.answer(ONE, data(1, true, 5)), []);
+}
+
+#[test]
+fn strict_copies_of_a_feed_that_grows_end_complete_and_leave_little_aside() {
+    for seed in 0..20 {
+        let mut world = World::new(seed);
+        // A hash may be asked for twice.
+        world.strict = false;
+        let writer = world.writer(3 * seed);
+        let strict = Model {
+            strict: true,
+            ..Model::default()
+        };
+        let readers = [0, 1].map(|_| world.add(Config::default(), strict.clone()));
+        for reader in readers {
+            world.join(writer, reader, true);
+        }
+        world.join(readers[0], readers[1], true);
+        for count in [1, 1, 70, 1, 2, 300, 1] {
+            for _ in 0..20 {
+                world.step();
+            }
+            world.append(writer, count);
+        }
+        world.settle();
+        let length = world.nodes[writer].feed.length;
+        for reader in readers {
+            let node = &world.nodes[reader];
+            assert!(node.feed.length == length && node.feed.is_full(), "{seed}");
+            // Stored in random order, so that much comes too early.
+            let again = node.requested.saturating_sub(length);
+            assert!(again <= length, "{again} of {length} again");
+        }
+    }
+}
