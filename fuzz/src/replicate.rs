@@ -404,7 +404,7 @@ impl Feed {
             self.once.insert(block);
         }
         if let Some(node) = data.nodes.first() {
-            self.length = self.length.max(node.size);
+            self.length = self.length.max(node.size).max(data.index + 1);
         }
     }
 }
