@@ -63,6 +63,7 @@ struct World {
     serves: Vec<(PeerId, Request)>,
     wishes: BTreeMap<WishId, Option<u64>>,
     limits: Limits,
+    allow_push: bool,
 }
 
 #[derive(Default)]
@@ -84,7 +85,9 @@ impl World {
             serving: 2,
             ..Limits::default()
         };
+        let allow_push = settings & 8 != 0;
         let config = Config {
+            allow_push,
             sparse: settings & 1 == 0,
             downloading: settings & 2 == 0,
             uploading: settings & 4 == 0,
@@ -106,6 +109,7 @@ impl World {
             serves: Vec::new(),
             wishes: BTreeMap::new(),
             limits,
+            allow_push,
         }
     }
 
@@ -205,9 +209,11 @@ impl World {
                     replicator.cancel(now, wish, feed);
                 }
             }
-            11 => match b % 4 {
+            11 => match b % 8 {
                 n @ 0..2 => replicator.set_uploading(now, n == 0, feed),
-                n => replicator.set_downloading(now, n == 2, feed),
+                n @ 2..4 => replicator.set_downloading(now, n == 2, feed),
+                n @ 4..6 => replicator.set_peer_uploading(now, id, n == 4, feed),
+                n => replicator.set_peer_downloading(now, id, n == 6, feed),
             },
             // The honest answer to some request.
             12 | 22 | 23 => {
@@ -252,8 +258,11 @@ impl World {
             }
             Action::Store { peer, data } => {
                 let key = (peer, data.value.is_some().then_some(data.index));
-                let asked = self.asked.get_mut(&key).expect("it was asked for");
-                *asked = asked.checked_sub(1).expect("it was asked for once more");
+                let asked = self.asked.entry(key).or_default();
+                // Hashes are taken whoever thought of them.
+                let welcome = data.value.is_none() || self.allow_push;
+                assert!(*asked > 0 || welcome, "nobody asked for it");
+                *asked = asked.saturating_sub(1);
                 assert!(data.value.is_none() || !self.feed.has(data.index));
                 let twice = |(_, other): &(PeerId, Data)| {
                     other.index == data.index && other.value.is_some() == data.value.is_some()

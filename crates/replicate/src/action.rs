@@ -33,13 +33,20 @@ pub enum Action {
         /// What is asked for.
         request: Request,
     },
-    /// Verify and store an answer that was asked for, then report by
+    /// Verify and store an answer, then report by
     /// [`handle_stored`](crate::Replicator::handle_stored) or [`handle_refused`](crate::Replicator::handle_refused).
     Store {
         /// Who sent it.
         peer: PeerId,
         /// The answer, unverified.
         data: Data,
+    },
+    /// The peer has told for the first time what it has, or claims another length now. Nothing is proven by it.
+    Announced {
+        /// Who claims it.
+        peer: PeerId,
+        /// In blocks.
+        length: u64,
     },
     /// The peer confirms that it stored a block of ours.
     Acknowledged {

@@ -97,6 +97,10 @@ impl Claims {
         self.blocks.contains(block)
     }
 
+    pub(crate) fn blocks(&self) -> &RangeSet {
+        &self.blocks
+    }
+
     fn isolated(&self, blocks: &Range<u64>) -> bool {
         let reach = blocks.start.saturating_sub(1)..blocks.end.saturating_add(1);
         self.blocks

@@ -14,6 +14,9 @@ pub struct Config {
     pub uploading: bool,
     /// Send requests. On by default; the writer of a feed turns it off.
     pub downloading: bool,
+    /// Take blocks that nobody asked for, if they verify. Off by default: the peer is told that they aren't here. Hashes are
+    /// taken in any case.
+    pub allow_push: bool,
     /// How many requests to one peer may be unanswered at first. From there it grows while answers come quickly, and falls
     /// when they don't, but not below 16. Blocks that somebody waits for may be 16 more. 16 by default, as in JavaScript.
     pub first_requests: usize,
@@ -36,6 +39,7 @@ impl Default for Config {
             sparse: false,
             uploading: true,
             downloading: true,
+            allow_push: false,
             first_requests: FLOOR,
             max_requests: 256,
             request_timeout: Some(Duration::from_secs(20)),

@@ -16,7 +16,7 @@ use core::time::Duration;
 
 use crate::{
     WishId,
-    config::URGENT,
+    config::{MAX_REQUESTS, URGENT},
     window::{FLOOR, Window},
 };
 
@@ -126,6 +126,23 @@ impl Flight {
         self.progress = now;
         self.stalled = false;
         Some(asked)
+    }
+
+    /// Counts an answer that nobody asked for as being stored.
+    pub(crate) fn push_answer(&mut self, now: Duration, index: u64, has_value: bool) {
+        let asked = Asked {
+            block: index,
+            kind: if has_value { Kind::Value } else { Kind::Hash },
+            wish: None,
+            sent: now,
+            state: State::Waiting,
+        };
+        self.storing.push_back((index, asked));
+    }
+
+    /// Whether there is room to store what nobody asked for.
+    pub(crate) fn takes_pushes(&self) -> bool {
+        self.storing.len() < MAX_REQUESTS
     }
 
     /// Takes out the request whose answer is stored now.

@@ -45,6 +45,7 @@ mod replicator;
 mod rng;
 mod serving;
 mod stored;
+mod switches;
 mod wants;
 mod window;
 mod wishes;

@@ -75,6 +75,12 @@ pub struct PeerStatus {
     pub remote_uploading: bool,
     /// Whether the peer says that it sends requests.
     pub remote_downloading: bool,
+    /// Whether the peer wants to know what is stored here.
+    pub remote_acks: bool,
+    /// Whether its requests are answered.
+    pub uploading: bool,
+    /// Whether it is asked for blocks, while it says that it answers.
+    pub downloading: bool,
     /// Requests of ours that are unanswered or whose answer is being stored.
     pub requested: usize,
     /// How many requests may be unanswered now: it grows and shrinks with how quickly answers come.
@@ -145,11 +151,21 @@ impl Peer {
         sent
     }
 
-    pub(crate) fn status(&self) -> PeerStatus {
+    /// Drops what it has asked for, and what it would be told.
+    pub(crate) fn stop_serving(&mut self) {
+        self.serving.clear();
+        self.news.clear();
+        self.withheld.clear();
+    }
+
+    pub(crate) fn status(&self, config: &Config) -> PeerStatus {
         PeerStatus {
             remote_length: self.claims.length(),
             remote_uploading: self.remote_uploading,
             remote_downloading: self.remote_downloading,
+            remote_acks: self.remote_wants_acks,
+            uploading: self.is_served(config),
+            downloading: self.downloading,
             requested: self.flight.len(),
             window: self.flight.window(),
             serving: self.serving.len(),

@@ -90,6 +90,7 @@ impl Replicator {
             }
             return Ok(());
         }
+        let length = peer.claims.length();
         let useful = match &have.bitfield {
             Some(bitfield) => picture(peer, start, have.length(), bitfield, local)?,
             None => {
@@ -101,6 +102,12 @@ impl Replicator {
             }
         };
         let first = !core::mem::replace(&mut peer.heard, true);
+        if first || peer.claims.length() != length {
+            self.actions.push_back(Action::Announced {
+                peer: id,
+                length: peer.claims.length(),
+            });
+        }
         if useful {
             peer.idle_at = None;
         }
@@ -216,7 +223,7 @@ impl Replicator {
             return Ok(());
         };
         let Some(asked) = peer.flight.answer(now, block, has_value) else {
-            return self.handle_stray(id, block, has_value, local);
+            return self.handle_stray(now, id, data, local);
         };
         if asked.reserves() {
             self.traffic.release(asked.block);
@@ -234,24 +241,35 @@ impl Replicator {
         Ok(())
     }
 
+    /// An answer that belongs to no request. Hashes are welcome whoever thought of them; blocks only if they may be pushed.
     fn handle_stray(
         &mut self,
+        now: Duration,
         id: PeerId,
-        block: u64,
-        has_value: bool,
+        data: Data,
         local: &dyn Local,
     ) -> Result<(), Error> {
+        let (block, has_value) = (data.index, data.value.is_some());
         let Some(peer) = self.peers.get_mut(&id) else {
             return Ok(());
         };
-        if !peer.flight.was_forgotten(block, has_value) {
+        let pushed = has_value && self.config.allow_push;
+        if !peer.flight.was_forgotten(block, has_value) && !pushed {
             peer.strays += 1;
             if peer.strays > self.config.limits.strays {
                 return Err(Error::TooManyStrays { count: peer.strays });
             }
         }
-        // The peer would believe that we have the block now.
-        if has_value && peer.remote_listens && !local.has(block) {
+        let stored = has_value && local.has(block);
+        if (pushed || !has_value)
+            && !stored
+            && peer.flight.takes_pushes()
+            && self.traffic.store(block, has_value, id)
+        {
+            peer.flight.push_answer(now, block, has_value);
+            self.actions.push_back(Action::Store { peer: id, data });
+        } else if has_value && peer.remote_listens && !stored && !pushed {
+            // The peer would believe that we have the block now.
             self.send(id, Message::Unhave(lacking(block)));
         }
         Ok(())

@@ -6,7 +6,8 @@ use alloc::{
 };
 use core::time::Duration;
 
-use wire::{Message, Options, Request, Status, Unhave};
+use bitfield::RangeSet;
+use wire::{Message, Options, Request, Unhave};
 
 use crate::{
     Action, Config, Error, Local, PeerConfig, PeerId, PeerStatus, Wish, WishId,
@@ -180,37 +181,6 @@ impl Replicator {
         self.update(now, local);
     }
 
-    /// Starts or stops answering requests; all peers are told.
-    pub fn set_uploading(&mut self, now: Duration, uploading: bool, local: &dyn Local) {
-        if self.config.uploading == uploading {
-            return;
-        }
-        self.config.uploading = uploading;
-        if !uploading {
-            for peer in self.peers.values_mut() {
-                peer.serving.clear();
-                peer.news.clear();
-                peer.withheld.clear();
-            }
-        }
-        self.send_status_to_all();
-        self.update(now, local);
-    }
-
-    /// Starts or stops fetching; all peers are told. Requests under way go on.
-    pub fn set_downloading(&mut self, now: Duration, downloading: bool, local: &dyn Local) {
-        if self.config.downloading == downloading {
-            return;
-        }
-        self.config.downloading = downloading;
-        for peer in self.peers.values_mut().filter(|peer| !peer.closing) {
-            peer.downloading = downloading && !peer.upload_only;
-            peer.idle_at = None;
-        }
-        self.send_status_to_all();
-        self.update(now, local);
-    }
-
     /// What is to be done next.
     pub fn poll_action(&mut self) -> Option<Action> {
         if self.actions.is_empty() {
@@ -240,12 +210,26 @@ impl Replicator {
 
     /// All peers.
     pub fn peers(&self) -> impl Iterator<Item = (PeerId, PeerStatus)> {
-        self.peers.iter().map(|(id, peer)| (*id, peer.status()))
+        self.peers
+            .iter()
+            .map(|(id, peer)| (*id, peer.status(&self.config)))
     }
 
-    /// The length that a peer claims, in blocks.
-    pub fn peer_length(&self, id: PeerId) -> Option<u64> {
-        self.peers.get(&id).map(|peer| peer.claims.length())
+    /// One peer.
+    pub fn peer(&self, id: PeerId) -> Option<PeerStatus> {
+        self.peers.get(&id).map(|peer| peer.status(&self.config))
+    }
+
+    /// What a peer claims to have. Blocks that were stored here when it said so are left out, and what goes beyond the limits.
+    pub fn claimed_by(&self, id: PeerId) -> Option<&RangeSet> {
+        self.peers.get(&id).map(|peer| peer.claims.blocks())
+    }
+
+    /// The blocks that a peer was asked for and hasn't answered, oldest request first.
+    pub fn requested_from(&self, id: PeerId) -> Vec<u64> {
+        let peer = self.peers.get(&id).into_iter();
+        peer.flat_map(|peer| peer.flight.iter().map(|asked| asked.block))
+            .collect()
     }
 
     /// The highest length that any peer claims, in blocks. Nothing is proven by it.
@@ -383,24 +367,6 @@ impl Replicator {
     pub(crate) fn send(&mut self, peer: PeerId, message: Message) {
         self.actions.push_back(Action::Send { peer, message });
     }
-
-    fn send_status(&mut self, id: PeerId) {
-        let Some(peer) = self.peers.get(&id) else {
-            return;
-        };
-        let status = Status {
-            uploading: Some(peer.is_served(&self.config)),
-            downloading: Some(peer.downloading),
-        };
-        self.send(id, Message::Status(status));
-    }
-
-    fn send_status_to_all(&mut self) {
-        let ids: Vec<PeerId> = self.peers.keys().copied().collect();
-        for id in ids {
-            self.send_status(id);
-        }
-    }
 }
 
 /// "I don't have this block", as JavaScript writes it.
@@ -411,7 +377,8 @@ pub(crate) fn lacking(block: u64) -> Unhave {
     }
 }
 
-fn take_back(asked: &Asked) -> wire::Cancel {
+/// The withdrawal of a request.
+pub(crate) fn take_back(asked: &Asked) -> wire::Cancel {
     let bytes = match asked.kind {
         Kind::Seek { bytes } => bytes,
         Kind::Value | Kind::Hash | Kind::Proving => 0,

@@ -25,13 +25,18 @@ impl Face {
             feed,
             now: Duration::ZERO,
         };
+        face.join();
+        face
+    }
+
+    /// The peer comes, or comes again.
+    pub(crate) fn join(&mut self) {
         let config = PeerConfig {
             live: true,
             ..PeerConfig::default()
         };
-        face.replicator.add_peer(face.now, PEER, config, &face.feed);
-        face.drain();
-        face
+        self.replicator.add_peer(self.now, PEER, config, &self.feed);
+        self.drain();
     }
 
     pub(crate) fn reader() -> Self {

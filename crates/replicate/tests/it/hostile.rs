@@ -71,7 +71,7 @@ fn block_numbers_of_no_feed_end_the_connection() {
     }
     // The highest that some feed can have is only more than we take.
     let mut face = Face::reader();
-    assert_eq!(face.have(far - 1, 1), []);
+    assert_eq!(sent(&face.have(far - 1, 1)), Vec::<&Message>::new());
     assert!(face.is_connected());
 }
 
@@ -167,10 +167,6 @@ fn answer_is_taken_once_and_only_as_asked_for() {
             .iter()
             .any(|action| matches!(action, Action::Store { .. }))
     };
-    assert!(
-        !takes(&face.say(Message::Data(data(0, false, 1)))),
-        "hashes, but the block was asked for"
-    );
     assert!(
         !takes(&face.say(Message::Data(data(1, true, 1)))),
         "another block"

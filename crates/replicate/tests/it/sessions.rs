@@ -215,7 +215,7 @@ impl Reader {
                     .handle_stored(NOW, PEER, block, has_value, &self.feed);
             }
             Action::Close { .. } => self.said.push(close()),
-            Action::Resolved { .. } => {}
+            Action::Resolved { .. } | Action::Announced { .. } => {}
             other => panic!("unexpected {other:?}"),
         }
     }
@@ -305,6 +305,7 @@ impl Writer {
                     self.acknowledged.insert(block);
                 }
                 Action::Close { .. } => self.said.push(close()),
+                Action::Announced { .. } => {}
                 other => panic!("unexpected {other:?}"),
             }
         }

@@ -299,6 +299,7 @@ impl World {
             Action::Serve { peer, request } => self.nodes[node].serves.push((peer, request)),
             Action::Store { peer, data } => self.nodes[node].stores.push((peer, data)),
             Action::Acknowledged { block, .. } => self.nodes[node].acknowledged.push(block),
+            Action::Announced { .. } => {}
             Action::Resolved { wish, outcome } => {
                 let before = self.nodes[node].resolved.insert(wish, outcome);
                 assert_eq!(before, None, "a wish resolves once");
