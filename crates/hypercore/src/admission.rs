@@ -10,7 +10,7 @@ use crypto::DiscoveryKey;
 
 use crate::{
     FeedOptions,
-    core::Core,
+    discovery::Expected,
     ready::{Bell, Ready},
 };
 
@@ -24,7 +24,7 @@ pub(crate) struct Admission {
 
 /// A feed that waits.
 pub(crate) struct Candidate {
-    pub(crate) core: Arc<Core>,
+    pub(crate) feed: Expected,
     pub(crate) options: FeedOptions,
     stage: Stage,
     /// Rung when the feed is closed. The feed has no more than a weak hold of it.
@@ -46,24 +46,24 @@ impl Admission {
     /// Lets a feed wait. One that waits already goes on from where it is.
     pub(crate) fn wait(
         &mut self,
-        core: Arc<Core>,
+        feed: Expected,
         options: FeedOptions,
         stage: Stage,
         ready: &Arc<Ready>,
     ) {
-        let name = core.discovery_key();
+        let name = feed.core().discovery_key();
         if self.candidates.contains_key(&name) {
             return;
         }
         let bell = Arc::new(Bell::new(name, Arc::clone(ready)));
-        core.attach(&bell);
+        feed.core().attach(&bell);
         // It may have been closed just before, and nobody else would say so.
         bell.ring();
         if stage == Stage::Room {
             self.crowded.push_back(name);
         }
         let candidate = Candidate {
-            core,
+            feed,
             options,
             stage,
             bell,
@@ -95,7 +95,7 @@ impl Admission {
 
     /// There is no room for it still: it stays the first in line.
     pub(crate) fn put_back(&mut self, candidate: Candidate) {
-        let name = candidate.core.discovery_key();
+        let name = candidate.feed.core().discovery_key();
         self.crowded.push_front(name);
         self.candidates.insert(name, candidate);
     }
@@ -112,7 +112,7 @@ impl Admission {
     pub(crate) fn visit(&self, name: &DiscoveryKey) -> bool {
         self.candidates.get(name).is_some_and(|candidate| {
             candidate.bell.answer();
-            candidate.core.check_open().is_err()
+            candidate.feed.core().check_open().is_err()
         })
     }
 

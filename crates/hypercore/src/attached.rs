@@ -1,6 +1,6 @@
 //! One feed on one connection: its messages to the replicator and back, its blocks to the files and from there.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use crypto::DiscoveryKey;
@@ -10,10 +10,11 @@ use replicate::{Action, PeerConfig};
 use wire::{Message, Request};
 
 use crate::{
-    Error, FeedOptions, Result, StorageError,
+    ConnectionHandle, Error, FeedOptions, Result, StorageError,
     core::Core,
-    peers::{Joining, Member},
-    ready::{Bell, Ready},
+    discovery::Expected,
+    member::{Joining, Member},
+    ready::Bell,
     roster::Wants,
     serve::serve,
     store::{Arrival, store},
@@ -22,17 +23,18 @@ use crate::{
 /// A feed on a connection.
 pub(crate) struct Attached {
     core: Arc<Core>,
+    /// As long as it may turn out that the remote has it.
+    expected: Option<Expected>,
     name: DiscoveryKey,
     channel: Channel,
-    options: FeedOptions,
-    live: bool,
+    terms: Terms,
     /// Rung when there is something to do here.
     bell: Arc<Bell>,
     pub(crate) wants: Wants,
     /// We have closed it, being done with it.
     closed: bool,
-    /// Our place among the peers, from the moment both sides have opened the feed.
-    member: Option<Member>,
+    /// Our place among the peers.
+    member: Member,
     actions: VecDeque<Action>,
     /// Blocks that arrived and wait to be checked and stored together.
     arrived: Vec<Arrival>,
@@ -42,29 +44,52 @@ pub(crate) struct Attached {
     remote_tree: RemoteTree,
 }
 
+/// How a feed is on a connection.
+pub(crate) struct Terms {
+    pub(crate) options: FeedOptions,
+    pub(crate) live: bool,
+    /// When to give up hope that the remote has it.
+    pub(crate) hope_until: Duration,
+    pub(crate) remote_public_key: Option<[u8; 32]>,
+}
+
 impl Attached {
     pub(crate) fn new(
-        core: Arc<Core>,
+        feed: Expected,
         channel: Channel,
-        options: FeedOptions,
-        live: bool,
-        ready: &Arc<Ready>,
+        terms: Terms,
+        connection: ConnectionHandle,
     ) -> Self {
+        let core = Arc::clone(feed.core());
         let name = core.discovery_key();
+        let ready = &connection.shared().ready;
         let bell = Arc::new(Bell::new(name, Arc::clone(ready)));
         core.attach(&bell);
         // It may have been closed just before, and nobody else would say so.
         bell.ring();
+        let member = core.join(Joining {
+            bell: Arc::clone(&bell),
+            config: PeerConfig {
+                live: terms.live,
+                download_only: !terms.options.upload,
+                upload_only: !terms.options.download,
+                ack: terms.options.ack,
+                max_requests: terms.options.max_requests,
+                ..PeerConfig::default()
+            },
+            connection,
+            remote_public_key: terms.remote_public_key,
+        });
         Attached {
             core,
+            expected: Some(feed),
             name,
             channel,
-            options,
-            live,
+            terms,
             bell,
             wants: Wants::default(),
             closed: false,
-            member: None,
+            member,
             actions: VecDeque::new(),
             arrived: Vec::new(),
             requests: VecDeque::new(),
@@ -98,47 +123,45 @@ impl Attached {
         self.closed
     }
 
-    /// Both sides have opened the feed: becomes one of its peers.
+    /// Both sides have opened the feed: they can begin.
     pub(crate) fn open(&mut self, connection: &Connection) {
-        let config = PeerConfig {
-            live: self.live,
-            download_only: !self.options.upload,
-            upload_only: !self.options.download,
-            ack: self.options.ack,
-            max_requests: self.options.max_requests,
-            ..PeerConfig::default()
-        };
-        self.member = Some(self.core.join(Joining {
-            bell: Arc::clone(&self.bell),
-            config,
-            remote_public_key: connection.remote_public_key(),
-            dialect: connection.dialect().unwrap_or_default(),
-        }));
+        let dialect = connection.dialect().unwrap_or_default();
+        self.member.open(connection.remote_public_key(), dialect);
+        // Now the remote is asked what it has, which is hope enough.
+        self.expected = None;
     }
 
     /// The connection isn't live any longer.
     pub(crate) fn finish(&mut self) {
-        self.live = false;
-        if let Some(member) = &self.member {
-            let id = member.id();
-            self.core
-                .replicate(|replicator, now, view| replicator.set_live(now, id, false, view));
-        }
+        self.terms.live = false;
+        self.member.finish();
     }
 
     pub(crate) fn handle(&mut self, message: Message) {
-        let Some(member) = &self.member else { return };
+        let id = self.member.id();
         match message {
-            Message::Extension(extension) => self.core.handle_extension(member.id(), extension),
+            Message::Extension(extension) => self.core.handle_extension(id, extension),
             message => {
                 if let Message::Options(options) = &message {
-                    self.core.handle_names(member.id(), &options.extensions);
+                    self.core.handle_names(id, &options.extensions);
                 }
                 self.core.replicate(|replicator, now, view| {
-                    replicator.handle_message(now, member.id(), message, view)
+                    replicator.handle_message(now, id, message, view)
                 });
             }
         }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let hope = self.expected.as_ref().map(|_| self.terms.hope_until);
+        hope.into_iter().chain(self.core.deadline()).min()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Duration) {
+        self.expected.take_if(|_| self.terms.hope_until <= now);
+        self.core
+            .replicate(|replicator, now, view| replicator.handle_timeout(now, view));
     }
 
     /// Does what the replicator wants done.
@@ -146,9 +169,7 @@ impl Attached {
     /// # Errors
     /// Whatever ends the connection.
     pub(crate) async fn work(&mut self, connection: &mut Connection) -> Result<()> {
-        if let Some(member) = &self.member {
-            member.take_actions(&mut self.actions)?;
-        }
+        self.member.take_actions(&mut self.actions)?;
         while let Some(action) = self.actions.pop_front() {
             self.perform(action, connection)?;
         }
@@ -174,16 +195,12 @@ impl Attached {
         if self.arrived.is_empty() {
             return Ok(());
         }
-        let Some(member) = &self.member else {
-            self.arrived.clear();
-            return Ok(());
-        };
         if self.core.is_paused() {
             return Ok(());
         }
         // Kept until they are stored: a disk that is full now may have room again. Meanwhile no more is asked for, and what
         // the remote asks for is served.
-        let stored = store(&self.core, Some(member), self.arrived.clone()).await;
+        let stored = store(&self.core, Some(&self.member), self.arrived.clone()).await;
         if let Err(Error::Disk(error)) = &stored
             && !matches!(error, StorageError::Closed)
         {
@@ -204,10 +221,6 @@ impl Attached {
     /// # Errors
     /// [`Error::Disk`](crate::Error::Disk), or if the connection has ended.
     pub(crate) fn serve(&mut self, connection: &mut Connection) -> Result<()> {
-        let Some(member) = &self.member else {
-            self.requests.clear();
-            return Ok(());
-        };
         let Some(request) = self.requests.pop_front() else {
             return Ok(());
         };
@@ -215,10 +228,11 @@ impl Attached {
             Some(answer) => {
                 let len = answer.data.value.as_ref().map(Bytes::len);
                 connection.send(self.channel, &Message::Data(answer.data))?;
-                self.core.served(member.id(), &request, answer.found, len);
+                self.core
+                    .served(self.member.id(), &request, answer.found, len);
             }
             None => self.core.replicate(|replicator, _, _| {
-                replicator.handle_unserved(member.id(), request.index);
+                replicator.handle_unserved(self.member.id(), request.index);
             }),
         }
         Ok(())
@@ -226,9 +240,8 @@ impl Attached {
 
     /// Whether the remote takes what it asks for. While it doesn't, it is not listened to.
     pub(crate) fn wants_input(&self) -> bool {
-        self.member.as_ref().is_none_or(|member| {
-            self.core
-                .replicate(|replicator, _, _| replicator.wants_input(member.id()))
-        })
+        let id = self.member.id();
+        self.core
+            .replicate(|replicator, _, _| replicator.wants_input(id))
     }
 }

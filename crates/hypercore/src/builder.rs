@@ -234,6 +234,13 @@ impl Builder {
         self
     }
 
+    /// Whether to store blocks that peers send without having been asked, if they verify. Default: no, they are dropped, and
+    /// the peer is told that they aren't here.
+    pub fn allow_push(mut self, yes: bool) -> Self {
+        self.settings.allow_push = yes;
+        self
+    }
+
     /// Whether [`Hypercore::stats`] tells how much was exchanged. Default: yes.
     pub fn stats(mut self, yes: bool) -> Self {
         self.stats = yes;

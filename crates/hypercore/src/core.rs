@@ -44,6 +44,7 @@ pub(crate) struct Settings {
     pub(crate) cache: CacheConfig,
     pub(crate) downloading: Option<bool>,
     pub(crate) uploading: bool,
+    pub(crate) allow_push: bool,
     pub(crate) if_available: bool,
     pub(crate) eager_update: bool,
     pub(crate) durability: Durability,
@@ -59,6 +60,7 @@ impl Default for Settings {
             cache: CacheConfig::default(),
             downloading: None,
             uploading: true,
+            allow_push: false,
             if_available: false,
             eager_update: false,
             durability: Durability::default(),
@@ -102,6 +104,7 @@ impl Core {
             sparse: settings.sparse,
             downloading: settings.downloading.unwrap_or(!writer_here),
             uploading: settings.uploading,
+            allow_push: settings.allow_push,
             max_requests: settings.max_requests,
             request_timeout: settings.request_timeout,
             seed: u64::from_le_bytes(random(&*runtime)?),
@@ -174,7 +177,7 @@ impl Core {
     }
 
     pub(crate) fn has_peers(&self) -> bool {
-        !self.state().peers.is_empty()
+        self.state().is_listened_to()
     }
 
     pub(crate) fn noise(&self) -> &KeyPair {
@@ -248,11 +251,11 @@ impl Core {
         } = &mut *state;
         let told = tell(replicator, now, &View(feed));
         state.hand_out();
-        let acknowledged = std::mem::take(&mut state.acknowledged);
+        let news = std::mem::take(&mut state.news);
         drop(state);
         self.notify();
-        for (peer, block) in acknowledged {
-            self.events.send(Event::Ack { peer, block });
+        for event in news {
+            self.events.send(event);
         }
         told
     }
@@ -279,7 +282,7 @@ impl Core {
     ) -> Result<()> {
         let now = self.runtime.now();
         let mut state = self.state();
-        while !state.peers.is_empty() && self.holds_back() {
+        while state.is_listened_to() && self.holds_back() {
             drop(state);
             self.files.sync()?;
             state = self.state();

@@ -34,9 +34,7 @@ impl<E: Encoding> Hypercore<E> {
     /// Says that peers are being looked for, until the result is dropped. Calls that wait only if something is available
     /// wait as well as long as that goes on.
     pub fn finding_peers(&self) -> FindingPeers {
-        let core = Arc::clone(self.core());
-        core.discovery().seekers.fetch_add(1, Ordering::AcqRel);
-        FindingPeers { core }
+        FindingPeers::new(Arc::clone(self.core()))
     }
 
     /// Says how long the feed is believed to be, as somebody has told who needn't be right. While peers are being looked for,
@@ -52,6 +50,26 @@ impl<E: Encoding> Hypercore<E> {
 #[must_use = "dropping it says that all peers are found"]
 pub struct FindingPeers {
     core: Arc<Core>,
+}
+
+impl FindingPeers {
+    fn new(core: Arc<Core>) -> Self {
+        core.discovery().seekers.fetch_add(1, Ordering::AcqRel);
+        FindingPeers { core }
+    }
+}
+
+/// A feed that is about to be on a connection. The remote may turn out to have it, so there is hope until this is dropped.
+pub(crate) struct Expected(FindingPeers);
+
+impl Expected {
+    pub(crate) fn new(core: &Arc<Core>) -> Self {
+        Expected(FindingPeers::new(Arc::clone(core)))
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.0.core
+    }
 }
 
 impl Drop for FindingPeers {

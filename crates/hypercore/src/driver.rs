@@ -15,9 +15,9 @@ use protocol::{Config, Connection, Event, Randomness, Security};
 use crate::{
     ConnectionEvent, Error, FeedOptions, Result, Session,
     admission::{Admission, Candidate, Stage},
-    attached::Attached,
+    attached::{Attached, Terms},
     connection::Options,
-    core::Core,
+    discovery::Expected,
     input::Input,
     questions::{About, Questions},
     ready::Bell,
@@ -33,6 +33,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// How long a feed that the remote has opened may take to be added here, before the remote is told that it isn't shared.
 /// JavaScript 8 gives up the whole connection after 4 s without a word.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long a remote may leave it open whether it has a feed, before nobody hopes for it any longer.
+const HOPE: Duration = Duration::from_secs(20);
 
 /// Runs a connection over a socket to its end.
 pub(crate) async fn run<S>(options: Options, shared: Arc<Shared>, mut socket: S) -> Result<Session>
@@ -196,7 +199,7 @@ impl Driver {
                 }
             }
             About::Feed(name) => match self.admission.take(&name) {
-                Some(candidate) if answer => self.admit(candidate.core, candidate.options)?,
+                Some(candidate) if answer => self.admit(candidate.feed, candidate.options)?,
                 Some(_) => {
                     self.shared.stand(name, |_| {});
                     self.refuse(name)?;
@@ -258,7 +261,7 @@ impl Driver {
     fn obey(&mut self) -> Result<()> {
         while let Some(command) = self.shared.next_command() {
             match command {
-                Command::Add(core, options) => self.add(core, options)?,
+                Command::Add(feed, options) => self.add(feed, options)?,
                 Command::Remove(name) => self.remove(name)?,
                 Command::SetTimeout(timeout) => {
                     let now = self.runtime.now();
@@ -283,20 +286,20 @@ impl Driver {
     }
 
     /// A feed was added: it may have to wait for a decision.
-    fn add(&mut self, core: Arc<Core>, options: FeedOptions) -> Result<()> {
+    fn add(&mut self, feed: Expected, options: FeedOptions) -> Result<()> {
         let asks =
             self.options.on_feed_authenticate.is_some() && self.options.security != Security::Plain;
-        let name = core.discovery_key();
+        let name = feed.core().discovery_key();
         if !asks || self.feeds.contains(&name) || self.admission.stage(&name).is_some() {
-            return self.admit(core, options);
+            return self.admit(feed, options);
         }
         let ready = &self.shared.ready;
         match self.connection.remote_public_key() {
             None => {
-                self.admission.wait(core, options, Stage::Handshake, ready);
+                self.admission.wait(feed, options, Stage::Handshake, ready);
             }
             Some(remote) => {
-                self.admission.wait(core, options, Stage::Decision, ready);
+                self.admission.wait(feed, options, Stage::Decision, ready);
                 self.ask(name, remote);
             }
         }
@@ -311,12 +314,12 @@ impl Driver {
     }
 
     /// Puts a feed on the connection, as soon as there is room.
-    fn admit(&mut self, core: Arc<Core>, options: FeedOptions) -> Result<()> {
-        let name = core.discovery_key();
+    fn admit(&mut self, feed: Expected, options: FeedOptions) -> Result<()> {
+        let name = feed.core().discovery_key();
         if self.admission.stage(&name).is_some() {
             return Ok(());
         }
-        let channel = match self.connection.open(&core.key()) {
+        let channel = match self.connection.open(&feed.core().key()) {
             Ok(channel) => channel,
             // The remote opened it without knowing its key, and was told.
             Err(protocol::Error::Capability) if self.options.only.is_none() => {
@@ -327,14 +330,20 @@ impl Driver {
             // Others may be closed but for the remote's answer.
             Err(protocol::Error::TooManyChannels { .. }) if self.is_crowded() => {
                 let ready = &self.shared.ready;
-                self.admission.wait(core, options, Stage::Room, ready);
+                self.admission.wait(feed, options, Stage::Room, ready);
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
         };
-        let (live, ready) = (self.options.live, &self.shared.ready);
-        let feed = || Attached::new(core, channel, options, live, ready);
-        self.feeds.insert(channel, feed);
+        let terms = Terms {
+            options,
+            live: self.options.live,
+            hope_until: self.runtime.now() + HOPE,
+            remote_public_key: self.connection.remote_public_key(),
+        };
+        let handle = || self.shared.handle();
+        let attach = || Attached::new(feed, channel, terms, handle());
+        self.feeds.insert(channel, attach);
         self.shared.stand(name, |standing| standing.opened = true);
         self.idle = false;
         Ok(())
@@ -347,8 +356,8 @@ impl Driver {
                 self.admission.put_back(candidate);
                 break;
             }
-            let Candidate { core, options, .. } = candidate;
-            self.admit(core, options)?;
+            let Candidate { feed, options, .. } = candidate;
+            self.admit(feed, options)?;
         }
         Ok(())
     }

@@ -58,14 +58,34 @@ pub enum Event {
     },
     /// Every block below the length is stored here.
     Sync,
-    /// A peer opened this feed.
+    /// There is a channel for this feed on a connection. The remote may turn out not to have the feed.
     PeerAdd {
         /// Tells it from the others.
+        peer: PeerId,
+        /// The peer's Noise key, if the handshake of the connection is done already.
+        remote_public_key: Option<[u8; 32]>,
+    },
+    /// A connection has taken up the feed, by the channel of this peer. Never for a feed that is on the connection already, nor
+    /// for a connection that has ended.
+    Replicating {
+        /// The channel.
+        peer: PeerId,
+    },
+    /// The peer has opened this feed too: it is asked what it has, and messages of extensions reach it.
+    PeerOpen {
+        /// The same as when it was added.
         peer: PeerId,
         /// The peer's Noise key, if the connection has a handshake.
         remote_public_key: Option<[u8; 32]>,
     },
-    /// A peer is gone.
+    /// A peer has told for the first time what it has, or claims another length now. Nothing is proven by it.
+    RemoteUpdate {
+        /// Who claims it.
+        peer: PeerId,
+        /// In blocks.
+        remote_length: u64,
+    },
+    /// A peer is gone: once for each that was added.
     PeerRemove {
         /// The same as when it was added.
         peer: PeerId,

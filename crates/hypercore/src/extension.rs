@@ -116,11 +116,9 @@ impl<X: Encoding> Extension<X> {
     {
         self.core.check_open()?;
         let payload = self.encode(message)?;
-        let peers = self.core.peers().into_iter();
-        let sent = peers.filter(|peer| {
-            let sent = self
-                .core
-                .send_extension(&self.name, payload.clone(), peer.id);
+        let peers: Vec<PeerId> = self.core.state().peers.keys().copied().collect();
+        let sent = peers.into_iter().filter(|peer| {
+            let sent = self.core.send_extension(&self.name, payload.clone(), *peer);
             sent.is_ok()
         });
         Ok(sent.count())

@@ -8,6 +8,7 @@ use noise::Role;
 use crate::{
     ConnectionEvents, Encoding, FeedOptions, Hypercore, Result,
     core::Core,
+    discovery::Expected,
     shared::{Command, Shared},
 };
 
@@ -71,7 +72,7 @@ impl ConnectionHandle {
     pub(crate) fn add_core(&self, core: &Arc<Core>, options: FeedOptions) -> Result<()> {
         core.check_open()?;
         core.check_finalized()?;
-        self.shared.tell(Command::Add(Arc::clone(core), options))
+        self.shared.tell(Command::Add(Expected::new(core), options))
     }
 
     /// Takes a feed off the connection.

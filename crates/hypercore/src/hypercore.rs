@@ -11,8 +11,8 @@ use crypto::{Dialect, DiscoveryKey, Hash, PublicKey};
 use noise::Role;
 
 use crate::{
-    Binary, Builder, ByteWriter, Encode, Encoding, Error, Events, Get, GetRange, PeerInfo,
-    ReadStream, Replicate, Result, Stats, Storage, WriteSink, append::append, core::Core,
+    Binary, Builder, ByteWriter, Encode, Encoding, Error, Events, Get, GetRange, ReadStream,
+    Replicate, Result, Stats, Storage, WriteSink, append::append, core::Core,
 };
 
 /// A feed: an append-only log of blocks that anyone who knows its key can fetch from anyone, and verify.
@@ -307,11 +307,6 @@ impl<E: Encoding> Hypercore<E> {
     /// How much was exchanged with peers since the feed was opened; none if that was turned off.
     pub fn stats(&self) -> Option<Stats> {
         self.stats.then(|| self.core.stats())
-    }
-
-    /// The peers that have this feed open, now.
-    pub fn peers(&self) -> Vec<PeerInfo> {
-        self.core.peers()
     }
 
     /// What happens from now on.

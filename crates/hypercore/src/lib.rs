@@ -60,6 +60,7 @@ mod hooks;
 mod hypercore;
 mod input;
 mod limits;
+mod member;
 mod peers;
 mod questions;
 mod read;
@@ -70,6 +71,7 @@ mod seek;
 mod serve;
 mod session;
 mod shared;
+mod slot;
 mod space;
 mod state;
 mod stats;
@@ -118,7 +120,7 @@ pub use crate::{
     hooks::{Signer, Source, Verifier},
     hypercore::Hypercore,
     limits::ConnectionLimits,
-    peers::PeerInfo,
+    peers::{Peer, PeerInfo},
     runtime::{BoxFuture, Runtime, generate_noise_key_pair},
     seek::{ByteReader, Seek},
     session::{Replicate, Session},

@@ -1,317 +1,249 @@
-//! The connections that have a feed open, as the feed sees them.
+//! The peers of a feed, as a program sees and steers them.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bitfield::RangeSet;
 use crypto::Dialect;
-use replicate::{Action, PeerConfig, PeerId};
-use wire::{Extension, Message, Options, Request};
+use replicate::PeerId;
 
 use crate::{
-    Event, Result,
-    core::Core,
-    extension::Name,
-    ready::Bell,
+    ConnectionHandle, Counters, Encoding, Error, Hypercore, Result, Stats, core::Core, slot::Slot,
     state::State,
-    stats::{Counters, Stats},
-    view::View,
 };
 
-/// How many actions may wait for a connection that doesn't take them before it is given up.
-const MAX_ACTIONS: usize = 65_536;
+impl<E: Encoding> Hypercore<E> {
+    /// The peers: every channel of this feed on any connection, also one that the remote hasn't opened yet.
+    pub fn peers(&self) -> Vec<Peer> {
+        let core = self.core();
+        let ids: Vec<PeerId> = core.state().peers.keys().copied().collect();
+        ids.into_iter().filter_map(|id| self.peer(id)).collect()
+    }
 
-/// How many messages of extensions wait for a peer to tell which it has.
-const MAX_UNTOLD: usize = 64;
+    /// A peer that an event or a message tells of, unless it has gone.
+    pub fn peer(&self, id: PeerId) -> Option<Peer> {
+        let core = self.core();
+        let connection = core.state().peers.get(&id)?.connection.clone();
+        Some(Peer {
+            core: Arc::clone(core),
+            id,
+            connection,
+        })
+    }
+}
 
-/// A peer of a feed, as it was when asked.
+/// A peer of a feed: one channel on one connection. Cheap to clone.
+///
+/// It stays what it is when the peer has gone: then what was known of it is known no more, and what is done to it fails with
+/// [`Error::NoPeer`]. A peer that connects again is another one.
+#[derive(Clone)]
+pub struct Peer {
+    core: Arc<Core>,
+    id: PeerId,
+    connection: ConnectionHandle,
+}
+
+/// What is known of a peer at a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerInfo {
-    /// Tells it from the others of this feed, also in events.
-    pub id: PeerId,
-    /// The peer's Noise key, if the connection has a handshake.
+    /// The peer's Noise key, if the connection has a handshake and that is done.
     pub remote_public_key: Option<[u8; 32]>,
-    /// The dialect it speaks.
-    pub dialect: Dialect,
-    /// The length that it claims, in blocks.
+    /// The dialect it speaks, once it has opened the feed.
+    pub dialect: Option<Dialect>,
+    /// Whether the remote has opened the feed too. Before that what follows is what we begin with.
+    pub is_open: bool,
+    /// The length that it claims, in blocks. Nothing is proven by it.
     pub remote_length: u64,
+    /// Whether it says that it fetches.
+    pub remote_downloading: bool,
+    /// Whether it says that it answers.
+    pub remote_uploading: bool,
+    /// Whether it wants to know what is stored here.
+    pub remote_acks: bool,
+    /// Whether it is asked for blocks.
+    pub downloading: bool,
+    /// Whether its requests are answered.
+    pub uploading: bool,
+    /// How many requests to it are unanswered or being stored.
+    pub requested: usize,
+    /// How many may be, which follows how quickly it answers.
+    pub window: usize,
+    /// How many of its requests are unanswered.
+    pub serving: usize,
+    /// How long it usually takes to answer, once it did.
+    pub usual_delay: Option<Duration>,
+    /// What was exchanged with it.
+    pub stats: Counters,
 }
 
-/// What waits for one connection.
-pub(crate) struct Slot {
-    id: PeerId,
-    actions: VecDeque<Action>,
-    bell: Arc<Bell>,
-    remote_public_key: Option<[u8; 32]>,
-    dialect: Dialect,
-    pub(crate) counters: Counters,
-    /// Whether we want blocks acknowledged.
-    ack: bool,
-    /// The names of the remote's extensions, once it has told.
-    theirs: Option<Vec<String>>,
-    /// Messages of extensions that wait for that.
-    untold: Vec<(Name, Bytes)>,
-}
-
-/// A connection that becomes a peer.
-pub(crate) struct Joining {
-    pub(crate) bell: Arc<Bell>,
-    pub(crate) config: PeerConfig,
-    pub(crate) remote_public_key: Option<[u8; 32]>,
-    pub(crate) dialect: Dialect,
-}
-
-impl Slot {
-    pub(crate) fn new(
-        id: PeerId,
-        bell: Arc<Bell>,
-        remote_public_key: Option<[u8; 32]>,
-        dialect: Dialect,
-        ack: bool,
-    ) -> Self {
-        Slot {
-            id,
-            actions: VecDeque::new(),
-            bell,
-            remote_public_key,
-            dialect,
-            counters: Counters::default(),
-            ack,
-            theirs: None,
-            untold: Vec::new(),
-        }
-    }
-
-    pub(crate) fn info(&self, remote_length: u64) -> PeerInfo {
-        PeerInfo {
-            id: self.id,
-            remote_public_key: self.remote_public_key,
-            dialect: self.dialect,
-            remote_length,
-        }
-    }
-
-    /// Sends a message of the extension `name`, one of our `names`. Says whether the remote can have a use for it.
-    pub(crate) fn send_extension(&mut self, names: &[String], name: &Name, payload: Bytes) -> bool {
-        match &self.theirs {
-            None if self.untold.len() < MAX_UNTOLD => self.untold.push((name.clone(), payload)),
-            Some(theirs) if theirs.contains(&name.0) => self.number(names, name, payload),
-            _ => return false,
-        }
-        true
-    }
-
-    /// The remote has told which extensions it has.
-    pub(crate) fn handle_names(&mut self, names: &[String], theirs: &[String]) {
-        self.theirs = Some(theirs.to_vec());
-        for (name, payload) in std::mem::take(&mut self.untold) {
-            self.send_extension(names, &name, payload);
-        }
-    }
-
-    /// The remote's extension of a number.
-    pub(crate) fn name(&self, number: u64) -> Option<Name> {
-        let number = usize::try_from(number).ok()?;
-        let name = self.theirs.as_ref()?.get(number)?;
-        Some(Name(name.clone()))
-    }
-
-    pub(crate) fn tell_names(&mut self, names: &[String]) {
-        let options = Options {
-            extensions: names.to_vec(),
-            ack: Some(self.ack),
-        };
-        self.push(Action::Send {
-            peer: self.id,
-            message: Message::Options(options),
-        });
-    }
-
-    fn number(&mut self, names: &[String], name: &Name, payload: Bytes) {
-        if let Some(number) = names.iter().position(|known| *known == name.0) {
-            let message = Message::Extension(Extension {
-                id: number as u64,
-                payload,
-            });
-            self.push(Action::Send {
-                peer: self.id,
-                message,
-            });
-        }
-    }
-
-    pub(crate) fn take_actions(&mut self, into: &mut VecDeque<Action>) -> Option<()> {
-        if self.actions.len() > MAX_ACTIONS {
-            return None;
-        }
-        into.append(&mut self.actions);
-        Some(())
-    }
-
-    pub(crate) fn push(&mut self, action: Action) {
-        if !self.merge(&action) {
-            self.actions.push_back(action);
-        }
-        self.bell.ring();
-    }
-
-    /// Joins the news of an append to those still unsent, so that a peer that doesn't read costs no memory for each.
-    fn merge(&mut self, action: &Action) -> bool {
-        let Action::Send {
-            message: Message::Have(new),
-            ..
-        } = action
-        else {
-            return false;
-        };
-        let Some(Action::Send {
-            message: Message::Have(last),
-            ..
-        }) = self.actions.back_mut()
-        else {
-            return false;
-        };
-        let plain = |have: &wire::Have| have.bitfield.is_none() && have.ack.is_none();
-        if !plain(last) || !plain(new) || last.start + last.length() != new.start {
-            return false;
-        }
-        last.length = Some(last.length() + new.length());
-        true
-    }
-}
-
-/// A connection's place among the peers of a feed.
-pub(crate) struct Member {
-    core: Arc<Core>,
-    id: PeerId,
-    remote_public_key: Option<[u8; 32]>,
-}
-
-impl Member {
-    pub(crate) fn new(core: Arc<Core>, id: PeerId, remote_public_key: Option<[u8; 32]>) -> Self {
-        Member {
-            core,
-            id,
-            remote_public_key,
-        }
-    }
-
-    pub(crate) fn id(&self) -> PeerId {
+impl Peer {
+    /// Tells it from the others of this feed, also in events.
+    pub fn id(&self) -> PeerId {
         self.id
     }
 
-    pub(crate) fn remote_public_key(&self) -> Option<[u8; 32]> {
-        self.remote_public_key
+    /// The connection that it is on, with its address and whatever else is on it.
+    pub fn connection(&self) -> &ConnectionHandle {
+        &self.connection
     }
 
-    /// What is to be done for this peer, oldest first.
+    /// The peer's Noise key, if the connection has a handshake and that is done. It is known also when the peer has gone.
+    pub fn remote_public_key(&self) -> Option<[u8; 32]> {
+        let known = self.look(|slot, _| slot.remote_public_key).flatten();
+        known.or_else(|| self.connection.remote_public_key())
+    }
+
+    /// Whether the remote has opened the feed too, and neither side has closed it.
+    pub fn is_open(&self) -> bool {
+        self.look(|slot, _| slot.is_open()).unwrap_or(false)
+    }
+
+    /// Whether it has gone, or the feed is closed.
+    pub fn has_gone(&self) -> bool {
+        self.look(|_, _| ()).is_none()
+    }
+
+    /// All that is known of it now, unless it has gone.
+    pub fn info(&self) -> Option<PeerInfo> {
+        self.look(|slot, state| {
+            let status = state.replicator.peer(self.id);
+            let (downloading, uploading) = match (&status, &slot.beginning) {
+                (Some(status), _) => (status.downloading, status.uploading),
+                (None, Some(config)) => (!config.upload_only, !config.download_only),
+                (None, None) => (false, false),
+            };
+            PeerInfo {
+                remote_public_key: slot.remote_public_key,
+                dialect: slot.dialect,
+                is_open: slot.is_open(),
+                remote_length: status.map_or(0, |status| status.remote_length),
+                remote_downloading: status.is_none_or(|status| status.remote_downloading),
+                remote_uploading: status.is_none_or(|status| status.remote_uploading),
+                remote_acks: status.is_some_and(|status| status.remote_acks),
+                downloading,
+                uploading,
+                requested: status.map_or(0, |status| status.requested),
+                window: status.map_or(0, |status| status.window),
+                serving: status.map_or(0, |status| status.serving),
+                usual_delay: status.and_then(|status| status.usual_delay),
+                stats: slot.counters,
+            }
+        })
+    }
+
+    /// The length that it claims, in blocks; none once it has gone. Nothing is proven by it.
+    pub fn remote_len(&self) -> Option<u64> {
+        self.info().map(|info| info.remote_length)
+    }
+
+    /// Whether it claims to have a block that is missing here. False once it has gone.
+    pub fn remote_has(&self, block: u64) -> bool {
+        let has = self.look(|_, state| {
+            let claimed = state.replicator.claimed_by(self.id);
+            let claimed = claimed.is_some_and(|claimed| claimed.contains(block));
+            claimed && !state.feed.bitfield().has_block(block)
+        });
+        has.unwrap_or(false)
+    }
+
+    /// How many blocks that are missing here it claims to have. Costs O(log n) for each run of blocks that it claims, of which
+    /// at most 65,536 are remembered.
+    pub fn remote_count(&self) -> u64 {
+        let count = self.look(|_, state| {
+            let claimed = state.replicator.claimed_by(self.id);
+            let runs = claimed.into_iter().flat_map(RangeSet::iter);
+            runs.map(|run| run.end - run.start - state.feed.bitfield().count_blocks(run))
+                .sum()
+        });
+        count.unwrap_or(0)
+    }
+
+    /// The blocks that it was asked for and hasn't answered, oldest request first. Empty once it has gone.
+    pub fn inflight(&self) -> Vec<u64> {
+        self.look(|_, state| state.replicator.requested_from(self.id))
+            .unwrap_or_default()
+    }
+
+    /// What was exchanged with it; none once it has gone.
+    pub fn stats(&self) -> Option<Counters> {
+        self.look(|slot, _| slot.counters)
+    }
+
+    /// Starts or stops fetching from it, as far as the feed fetches at all; it is told. What it was asked for is asked elsewhere.
     ///
     /// # Errors
-    /// [`Error::Closed`](crate::Error::Closed) once the feed is closed.
-    pub(crate) fn take_actions(&self, into: &mut VecDeque<Action>) -> Result<()> {
+    /// [`Error::NoPeer`] if it has gone, [`Error::Closed`] if the feed is closed.
+    pub fn set_downloading(&self, yes: bool) -> Result<()> {
+        self.change(|slot| {
+            if let Some(config) = &mut slot.beginning {
+                config.upload_only = !yes;
+            }
+        })?;
+        self.core.replicate(|replicator, now, view| {
+            replicator.set_peer_downloading(now, self.id, yes, view);
+        });
+        Ok(())
+    }
+
+    /// Starts or stops answering its requests, as far as the feed answers any; it is told. What it has asked for and waits for is
+    /// dropped.
+    ///
+    /// # Errors
+    /// [`Error::NoPeer`] if it has gone, [`Error::Closed`] if the feed is closed.
+    pub fn set_uploading(&self, yes: bool) -> Result<()> {
+        self.change(|slot| {
+            if let Some(config) = &mut slot.beginning {
+                config.download_only = !yes;
+            }
+            if !yes {
+                slot.drop_requests();
+            }
+        })?;
+        self.core.replicate(|replicator, now, view| {
+            replicator.set_peer_uploading(now, self.id, yes, view);
+        });
+        Ok(())
+    }
+
+    /// Ends the connection to it, with all feeds that are on it. Does nothing if it has gone.
+    pub fn disconnect(&self) {
+        self.connection.hang_up();
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Slot, &State) -> T) -> Option<T> {
+        self.core.check_open().ok()?;
+        let state = self.core.state();
+        let slot = state.peers.get(&self.id)?;
+        Some(look(slot, &state))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Slot)) -> Result<()> {
         self.core.check_open()?;
-        let taken = self.core.take_actions(self.id, into);
-        taken.ok_or_else(|| replicate::Error::Overloaded.into())
+        let mut state = self.core.state();
+        let slot = state.peers.get_mut(&self.id).ok_or(Error::NoPeer)?;
+        change(slot);
+        Ok(())
     }
 }
 
-impl Drop for Member {
-    fn drop(&mut self) {
-        self.core.leave(self.id, self.remote_public_key);
+impl PartialEq for Peer {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && Arc::ptr_eq(&self.core, &other.core)
+    }
+}
+
+impl Eq for Peer {}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer")
+            .field("id", &self.id)
+            .field("is_open", &self.is_open())
+            .finish_non_exhaustive()
     }
 }
 
 impl Core {
-    /// A request is answered: by a block of so many bytes, or by hashes only.
-    pub(crate) fn served(
-        &self,
-        peer: PeerId,
-        request: &Request,
-        found: Option<u64>,
-        len: Option<usize>,
-    ) {
-        self.replicate(|replicator, _, _| replicator.handle_served(peer, request, found));
-        if let Some(len) = len {
-            self.state().count(peer, |counters| counters.uploaded(len));
-            let block = found.unwrap_or(request.index);
-            self.announce(Event::Upload { block, len, peer });
-        }
-    }
-
-    /// A connection is to carry this feed. Its bell is rung when the feed is closed, though the remote may not have answered
-    /// yet.
-    pub(crate) fn attach(&self, bell: &Arc<Bell>) {
-        let connections = &mut self.state().connections;
-        connections.retain(|connection| connection.strong_count() > 0);
-        connections.push(Arc::downgrade(bell));
-    }
-
-    /// Adds a peer; it leaves when the guard is dropped.
-    pub(crate) fn join(self: &Arc<Self>, joining: Joining) -> Member {
-        let Joining {
-            bell,
-            mut config,
-            remote_public_key,
-            dialect,
-        } = joining;
-        let now = self.runtime().now();
-        let mut state = self.state();
-        while self.holds_back() {
-            // It is about to be told of blocks that a power cut could still take back.
-            drop(state);
-            let synced = self.files().sync();
-            state = self.state();
-            if synced.is_err() {
-                break;
-            }
-        }
-        let id = PeerId(state.next_peer);
-        state.next_peer += 1;
-        config.extensions = state.names();
-        let slot = Slot::new(id, bell, remote_public_key, dialect, config.ack);
-        state.peers.insert(id, slot);
-        let State {
-            feed, replicator, ..
-        } = &mut *state;
-        replicator.add_peer(now, id, config, &View(feed));
-        state.follow(now);
-        state.hand_out();
-        drop(state);
-        self.notify();
-        self.announce(Event::PeerAdd {
-            peer: id,
-            remote_public_key,
-        });
-        Member::new(Arc::clone(self), id, remote_public_key)
-    }
-
-    /// Takes a peer away whose connection has ended.
-    pub(crate) fn leave(&self, id: PeerId, remote_public_key: Option<[u8; 32]>) {
-        self.state().peers.remove(&id);
-        self.replicate(|replicator, now, view| replicator.remove_peer(now, id, view));
-        self.announce(Event::PeerRemove {
-            peer: id,
-            remote_public_key,
-        });
-    }
-
-    /// What is to be done for a peer, oldest first. None if there is more than a connection ever leaves behind.
-    pub(crate) fn take_actions(&self, id: PeerId, into: &mut VecDeque<Action>) -> Option<()> {
-        match self.state().peers.get_mut(&id) {
-            Some(slot) => slot.take_actions(into),
-            None => Some(()),
-        }
-    }
-
-    pub(crate) fn peers(&self) -> Vec<PeerInfo> {
-        let state = self.state();
-        let peers = state
-            .peers
-            .iter()
-            .map(|(id, slot)| slot.info(state.replicator.peer_length(*id).unwrap_or(0)));
-        peers.collect()
-    }
-
     pub(crate) fn stats(&self) -> Stats {
         let state = self.state();
         let peers = state.peers.iter().map(|(id, slot)| (*id, slot.counters));

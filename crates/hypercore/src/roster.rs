@@ -143,8 +143,7 @@ impl Roster {
             self.deadlines.pop_first();
             if let Some(feed) = self.feeds.get_mut(&name) {
                 feed.wants.deadline = None;
-                feed.core()
-                    .replicate(|replicator, now, view| replicator.handle_timeout(now, view));
+                feed.handle_timeout(now);
                 feed.ring();
             }
         }
@@ -177,7 +176,7 @@ impl Roster {
                 false => self.full.remove(name),
             };
         }
-        let deadline = feed.core().deadline();
+        let deadline = feed.deadline();
         if deadline != feed.wants.deadline {
             if let Some(old) = feed.wants.deadline {
                 self.deadlines.remove(&(old, *name));

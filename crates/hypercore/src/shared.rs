@@ -17,7 +17,8 @@ use wire::Message;
 
 use crate::{
     ConnectionEvent, ConnectionHandle, ConnectionLimits, Error, FeedOptions, Remote, Result,
-    Session, broadcast::Broadcast, connection_extension::Listeners, core::Core, ready::Ready,
+    Session, broadcast::Broadcast, connection_extension::Listeners, core::Core,
+    discovery::Expected, ready::Ready,
 };
 
 /// What a connection and its handles share.
@@ -44,7 +45,7 @@ struct Inbox {
 
 /// What a connection is told to do.
 pub(crate) enum Command {
-    Add(Arc<Core>, FeedOptions),
+    Add(Expected, FeedOptions),
     Remove(DiscoveryKey),
     SetTimeout(Option<Duration>),
     Ping,
@@ -122,8 +123,8 @@ impl Shared {
         if inbox.ended {
             return Err(Error::Closed);
         }
-        if let Command::Add(core, _) = &command {
-            let (name, max) = (core.discovery_key(), inbox.max_feeds);
+        if let Command::Add(feed, _) = &command {
+            let (name, max) = (feed.core().discovery_key(), inbox.max_feeds);
             if inbox.feeds.len() >= max && !inbox.feeds.contains(&name) {
                 return Err(Error::TooManyFeeds { max });
             }
@@ -155,7 +156,7 @@ impl Shared {
     pub(crate) fn first(&self) -> Option<Arc<Core>> {
         let inbox = self.inbox();
         let mut adds = inbox.commands.iter().filter_map(|command| match command {
-            Command::Add(core, _) => Some(Arc::clone(core)),
+            Command::Add(feed, _) => Some(Arc::clone(feed.core())),
             _ => None,
         });
         adds.next()

@@ -7,9 +7,10 @@ use feed::Feed;
 use replicate::{Action, PeerId, Replicator, WishId};
 
 use crate::{
+    Event,
     extension::{Name, Registered},
-    peers::Slot,
     ready::Bell,
+    slot::Slot,
     stats::Counters,
     view::View,
 };
@@ -28,7 +29,7 @@ pub(crate) struct State {
     /// The wish for a longer feed that is always there if the length is to be followed.
     eager: Eager,
     /// To be announced once the lock is given back.
-    pub(crate) acknowledged: Vec<(PeerId, u64)>,
+    pub(crate) news: Vec<Event>,
 }
 
 /// Whether a sparse feed follows its length, see [`Builder::eager_update`](crate::Builder::eager_update).
@@ -55,7 +56,7 @@ impl State {
                 true => Eager::Due,
                 false => Eager::Off,
             },
-            acknowledged: Vec::new(),
+            news: Vec::new(),
         }
     }
 
@@ -66,6 +67,11 @@ impl State {
             let id = self.replicator.want(now, wish, &View(&self.feed));
             self.eager = Eager::Wished(id);
         }
+    }
+
+    /// Whether some peer has opened the feed, and is told what is new.
+    pub(crate) fn is_listened_to(&self) -> bool {
+        self.peers.values().any(Slot::is_open)
     }
 
     /// The names of our extensions, in the order of their numbers.
@@ -93,7 +99,17 @@ impl State {
         while let Some(action) = self.replicator.poll_action() {
             let peer = match &action {
                 Action::Acknowledged { peer, block } => {
-                    self.acknowledged.push((*peer, *block));
+                    self.news.push(Event::Ack {
+                        block: *block,
+                        peer: *peer,
+                    });
+                    continue;
+                }
+                Action::Announced { peer, length } => {
+                    self.news.push(Event::RemoteUpdate {
+                        peer: *peer,
+                        remote_length: *length,
+                    });
                     continue;
                 }
                 Action::Resolved { wish, .. } => {

@@ -11,7 +11,8 @@ use replicate::{PeerId, Replicator};
 use wire::Data;
 
 use crate::{
-    Error, PeerError, Result, core::Core, hooks::Source, peers::Member, stats::Counters, view::View,
+    Error, PeerError, Result, core::Core, hooks::Source, member::Member, stats::Counters,
+    view::View,
 };
 
 /// A block, or only its hashes, with the proof that it belongs to the feed.

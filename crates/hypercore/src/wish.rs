@@ -91,7 +91,7 @@ impl Core {
 
     /// Whether there is anybody who may know where a byte is.
     pub(crate) fn is_anybody_there(&self) -> bool {
-        self.discovery().is_going_on() || !self.state().peers.is_empty()
+        self.discovery().is_going_on() || self.state().replicator.peers().next().is_some()
     }
 
     /// Whether some peer claims a length that can be shown to be one of this feed, or may turn out to.

@@ -52,6 +52,13 @@ impl Answers {
         true
     }
 
+    /// Takes Wants back that have no answer yet. From what is said once a Want was answered there is no way back.
+    pub(crate) fn unwant(&mut self, start: u64, length: u64) {
+        let end = start.saturating_add(length);
+        self.pending
+            .retain(|window| window.start < start || window.start + window.length > end);
+    }
+
     /// The next answer that the budget allows.
     pub(crate) fn next(&mut self, now: Duration, local: &dyn Local) -> Option<Have> {
         self.fill(now);

@@ -132,6 +132,7 @@ impl Flight {
     pub(crate) fn push_answer(&mut self, now: Duration, index: u64, has_value: bool) {
         let asked = Asked {
             block: index,
+            claimed: 0,
             kind: if has_value { Kind::Value } else { Kind::Hash },
             wish: None,
             sent: now,

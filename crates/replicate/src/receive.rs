@@ -40,6 +40,10 @@ impl Replicator {
                 self.handle_want(now, id, &want, local);
                 Ok(())
             }
+            Message::Unwant(unwant) => {
+                peer.answers.unwant(unwant.start, unwant.length());
+                Ok(())
+            }
             Message::Request(request) => self.handle_request(id, request, local),
             Message::Cancel(cancel) => {
                 peer.serving

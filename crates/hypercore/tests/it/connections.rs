@@ -277,7 +277,7 @@ fn each_block_is_acknowledged_once_to_who_asked() {
         let mut acknowledged = Vec::new();
         while acknowledged.len() < 4 {
             if let Some(Event::Ack { block, peer }) = events.next().await {
-                assert_eq!(peer, writer.peers()[0].id);
+                assert_eq!(peer, writer.peers()[0].id());
                 acknowledged.push(block);
             }
         }

@@ -17,7 +17,7 @@ async fn connected() -> (Hypercore, Hypercore, [JoinHandle<Result<Session>>; 2])
 async fn peer_of(feed: &Hypercore) -> PeerId {
     loop {
         if let Some(peer) = feed.peers().first() {
-            return peer.id;
+            return peer.id();
         }
         task::yield_now().await;
     }

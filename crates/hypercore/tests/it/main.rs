@@ -27,6 +27,7 @@ mod many;
 mod opening;
 mod options;
 mod pair;
+mod peers;
 mod poison;
 mod raw;
 mod reading;

@@ -29,8 +29,8 @@ fn the_noise_key_is_how_a_peer_is_known() {
         assert_eq!(left.await.unwrap().remote_public_key, Some(pair.public()));
         let stranger = right.await.unwrap().remote_public_key;
         assert!(stranger.is_some_and(|key| key != pair.public()));
-        let added = events.find(|event| matches!(event, Event::PeerAdd { .. }));
-        let Some(Event::PeerAdd {
+        let added = events.find(|event| matches!(event, Event::PeerOpen { .. }));
+        let Some(Event::PeerOpen {
             remote_public_key, ..
         }) = added.await
         else {
@@ -102,7 +102,7 @@ fn the_length_is_what_is_proved_and_the_remote_length_what_is_claimed() {
             task::yield_now().await;
         }
         assert_eq!((reader.len(), reader.remote_len()), (0, 9));
-        assert_eq!(reader.peers()[0].remote_length, 9);
+        assert_eq!(reader.peers()[0].remote_len(), Some(9));
         // The head is that of the feed as it is known here, until it is updated.
         assert!(matches!(reader.head().await, Err(Error::Empty)));
         assert_eq!(reader.update().await.unwrap(), 9);

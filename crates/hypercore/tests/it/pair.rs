@@ -272,8 +272,8 @@ fn what_is_exchanged_is_counted_on_both_sides_and_told() {
         assert_eq!(up.totals.uploaded_blocks, 10);
         assert_eq!(up.totals.uploaded_bytes, writer.byte_len());
         assert_eq!(up.totals.downloaded_blocks + down.totals.uploaded_blocks, 0);
-        assert_eq!(up.peers, [(writer.peers()[0].id, up.totals)]);
-        assert_eq!(down.peers, [(reader.peers()[0].id, down.totals)]);
+        assert_eq!(up.peers, [(writer.peers()[0].id(), up.totals)]);
+        assert_eq!(down.peers, [(reader.peers()[0].id(), down.totals)]);
 
         reader.close().await.unwrap();
         let _ = (left.await, right.await);

@@ -40,7 +40,7 @@ fn end(world: &World, edge: &Edge, up: &Up, end: &End, other: &End) {
         assert_eq!(there.is_remote_verified(&key), known, "{what}");
         if let (Some(node), Some(remote)) = (copy_at(&world.nodes, end.peer, feed), remote) {
             let mut peers = node.feed.peers().into_iter();
-            let peer = peers.any(|peer| peer.remote_public_key == Some(remote));
+            let peer = peers.any(|peer| peer.remote_public_key() == Some(remote));
             assert_eq!(peer, open, "{what}");
         }
     }

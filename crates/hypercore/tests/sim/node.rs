@@ -295,7 +295,7 @@ async fn write_down(mut events: Events, writes: bool, diary: Arc<Mutex<Diary>>) 
                     diary.cleared.insert(block);
                 }
             }
-            Event::PeerAdd {
+            Event::PeerOpen {
                 peer,
                 remote_public_key,
             } => {

@@ -27,7 +27,9 @@ impl World {
             many => lost[self.rng.below(many) as usize],
         };
         let settled = check::is_settled(self, n) && !check::is_lied_to(self, n);
-        if node.feed.has(block) || !settled {
+        // Whoever hasn't said whether it has the feed may still bring the block.
+        let is_opening = node.feed.peers().iter().any(|peer| !peer.is_open());
+        if node.feed.has(block) || !settled || is_opening {
             return;
         }
         let has_lost = lock(&node.diary).has_lost;

@@ -153,13 +153,13 @@ impl Talk {
         for nth in 0..self.extensions.len() {
             let Registered { node, name, .. } = self.extensions[nth];
             for peer in nodes[node].feed.peers() {
-                let end = peer.remote_public_key.filter(|end| stays(edges, *end));
+                let end = peer.remote_public_key().filter(|end| stays(edges, *end));
                 let Some(copy) = end.and_then(|end| self.copy_at(nodes, end, node)) else {
                     continue;
                 };
                 let has = self.number_of(copy, name).is_some();
                 let has_others = self.extensions.iter().any(|known| known.node == copy);
-                let sent = self.say(nodes, nth, &[peer.id]);
+                let sent = self.say(nodes, nth, &[peer.id()]);
                 assert!(sent.is_ok() || !has, "{copy} has {name:?}, {sent:?}");
                 assert!(
                     sent.is_err() || has || !has_others,
@@ -225,7 +225,7 @@ impl Talk {
         stays(edges, to.end)
             && !flooded
             && from.life == sent.life
-            && peers.any(|peer| peer.id == to.peer)
+            && peers.any(|peer| peer.id() == to.peer)
             && registered(sent.from, sent.by)
             && registered(to.receiver.0, to.receiver.1)
     }
@@ -283,7 +283,7 @@ impl Talk {
         if peers.is_empty() {
             return String::new();
         }
-        let peer = peers[rng.below(peers.len() as u64) as usize].id;
+        let peer = peers[rng.below(peers.len() as u64) as usize].id();
         let sent = self.say(nodes, nth, &[peer]);
         format!("{node} says {:?}: {sent:?}", self.extensions[nth].name)
     }
@@ -298,7 +298,7 @@ impl Talk {
             .feed
             .peers()
             .iter()
-            .map(|peer| peer.id)
+            .map(|peer| peer.id())
             .collect();
         let sent = self.say(nodes, nth, &peers);
         format!("{node} shouts {:?}: {sent:?}", self.extensions[nth].name)
@@ -311,14 +311,17 @@ impl Talk {
         let text = self.sent.len().to_string();
         let mut to: Vec<To> = Vec::new();
         for peer in from.feed.peers() {
-            let Some(end) = peer.remote_public_key.filter(|_| peers.contains(&peer.id)) else {
+            let Some(end) = peer
+                .remote_public_key()
+                .filter(|_| peers.contains(&peer.id()))
+            else {
                 continue;
             };
             let copy = self.copy_at(nodes, end, registered.node);
             let receiver =
                 copy.and_then(|copy| Some((copy, self.heard_of(copy, registered.name, end)?)));
             to.extend(receiver.map(|receiver| To {
-                peer: peer.id,
+                peer: peer.id(),
                 end,
                 receiver,
             }));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hypercore_replicate::{Action, Config, Error, PeerConfig, PeerId, Replicator};
-use wire::{Have, Message, Request};
+use wire::{Have, Message, Request, Want};
 
 use crate::model::Model;
 
@@ -59,6 +59,14 @@ impl Face {
             length: Some(length),
             bitfield: None,
             ack: None,
+        }))
+    }
+
+    /// Asks for a window.
+    pub(crate) fn want(&mut self, window: u64) -> Vec<Action> {
+        self.say(Message::Want(Want {
+            start: window * WINDOW,
+            length: Some(WINDOW),
         }))
     }
 

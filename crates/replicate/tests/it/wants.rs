@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hypercore_replicate::{Action, Config, PeerConfig, PeerId, Replicator};
-use wire::{Have, Message, Want};
+use hypercore_replicate::{Action, Config, Limits, PeerConfig, PeerId, Replicator};
+use wire::{Have, Message, Unwant, Want};
 
-use crate::model::Model;
-
-const WINDOW: u64 = 1 << 20;
+use crate::{
+    face::{Face, WINDOW, sent},
+    model::Model,
+};
 
 /// What is sent in answer to Wants for these windows.
 fn answers(feed: &Model, windows: &[u64]) -> Vec<Have> {
@@ -108,4 +109,36 @@ fn nothing_is_answered_without_uploading() {
     };
     replicator.handle_message(now, peer, Message::Want(want), &feed);
     assert_eq!(replicator.poll_action(), None);
+}
+
+#[test]
+fn wants_that_are_taken_back_are_not_answered() {
+    let config = Config {
+        limits: Limits {
+            // One answer, and the next a second later.
+            want_bytes: 1024,
+            ..Limits::default()
+        },
+        ..Config::default()
+    };
+    let mut face = Face::new(config, Model::full(10));
+    let mut heard = face.want(0);
+    heard.extend(face.want(1));
+    heard.extend(face.want(2));
+    face.say(Message::Unwant(Unwant {
+        start: WINDOW,
+        length: Some(WINDOW),
+    }));
+    for _ in 0..5 {
+        face.now += Duration::from_secs(1);
+        face.replicator.handle_timeout(face.now, &face.feed);
+        heard.extend(face.drain());
+    }
+    let windows = sent(&heard)
+        .into_iter()
+        .filter_map(|message| match message {
+            Message::Have(have) => have.bitfield.as_ref().map(|_| have.start / WINDOW),
+            _ => None,
+        });
+    assert_eq!(windows.collect::<Vec<u64>>(), [0, 2]);
 }
