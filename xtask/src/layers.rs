@@ -161,7 +161,7 @@ mod tests {
         layer("low", Kind::Pure, &[]),
         layer("middle", Kind::Pure, &["low"]),
         layer("high", Kind::Pure, &["middle"]),
-        layer("testkit", Kind::Tool, &["storage"]),
+        layer("testkit", Kind::Tool, &[]),
     ];
 
     fn with(high: &Value) -> Vec<String> {
