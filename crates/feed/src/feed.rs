@@ -8,7 +8,7 @@ use bytes::Bytes;
 use core::ops::Range;
 use crypto::{Dialect, DiscoveryKey, KeyPair, PublicKey};
 use flat_tree::Index;
-use merkle::{Pair, Roots, is_linked, proving_blocks};
+use merkle::{Fork, Pair, Roots, is_linked, proving_blocks};
 use storage::{Batch, File};
 
 use crate::{Error, ForkPolicy, Recovery, hints::Hints, notes::Notes};
@@ -55,6 +55,7 @@ pub struct Feed {
     pub(crate) roots: Roots,
     pub(crate) bitfield: Bitfield,
     pub(crate) hints: Hints,
+    pub(crate) forks: Vec<Fork>,
     pub(crate) max_length: u64,
     pub(crate) fork_policy: ForkPolicy,
     pub(crate) external: bool,

@@ -432,6 +432,7 @@ impl Opening {
             roots,
             bitfield,
             hints: Hints::default(),
+            forks: Vec::new(),
             max_length: options.max_length,
             fork_policy: options.fork_policy,
             external: options.external_data,

@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc};
 
+use merkle::Fork;
 use replicate::PeerId;
 
 use crate::Error::{Disk, Peer};
@@ -160,12 +161,26 @@ pub enum PeerError {
         /// What was wrong with it.
         source: feed::PutError,
     },
+    /// It sent what the author signed, and what contradicts something else that the author signed: the feed has two histories.
+    /// The one that was known first is kept, and nothing of the other was stored. The peer may be as honest as we are.
+    #[error("block {block} is of another history of the feed")]
+    Fork {
+        /// The block it sent.
+        block: u64,
+        /// Both signed states, which anyone can check.
+        fork: Arc<Fork>,
+    },
 }
 
 impl Error {
     /// Whether the feed is locked by another handle or another process.
     pub fn is_locked(&self) -> bool {
         matches!(self, Disk(storage::Error::Locked))
+    }
+
+    /// Whether a peer showed that the author has signed two histories.
+    pub fn is_fork(&self) -> bool {
+        matches!(self, Peer(PeerError::Fork { .. }))
     }
 
     /// Whether a peer sent something that doesn't verify.

@@ -7,10 +7,12 @@ use std::{
     fmt,
     ops::Range,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use futures_core::Stream;
+use merkle::Fork;
 use replicate::PeerId;
 
 use crate::broadcast::Listener;
@@ -91,6 +93,13 @@ pub enum Event {
         peer: PeerId,
         /// The peer's Noise key, if the connection had a handshake.
         remote_public_key: Option<[u8; 32]>,
+    },
+    /// The author has signed another history than the one stored here, which stays as it is. Told once for each state of it.
+    Fork {
+        /// Both signed states, which anyone can check.
+        fork: Arc<Fork>,
+        /// Who showed it; none if it was put by hand.
+        peer: Option<PeerId>,
     },
     /// The listener was too slow and lost this many events.
     Lagged {

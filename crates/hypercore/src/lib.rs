@@ -91,7 +91,7 @@ pub use ::storage::{
 pub use crypto::{Dialect, DiscoveryKey, Hash, KeyPair, PublicKey, SecretKey, Signable, Signature};
 pub use feed::{AuditReport, Damage, Error as FeedError, Finding, ForkPolicy, PutError, Recovery};
 pub use flat_tree::Index;
-pub use merkle::{Node, PortableError, PortableProof, Proof, ProofError};
+pub use merkle::{Branch, Fork, ForkError, Node, PortableError, PortableProof, Proof, ProofError};
 pub use noise::{DialectChoice, KeyPair as NoiseKeyPair, Role};
 pub use protocol::{Error as ProtocolError, Security};
 pub use replicate::{Error as ReplicationError, PeerId};

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use crypto::{Hash, Signature, SignatureError, Verified};
 use feed::{Feed, Put, PutError};
 use flat_tree::Index;
-use merkle::{Node, Proof};
+use merkle::{Fork, Node, Proof};
 use replicate::{PeerId, Replicator};
 use wire::Data;
 
 use crate::{
-    Error, PeerError, Result, core::Core, hooks::Source, member::Member, stats::Counters,
+    Error, Event, PeerError, Result, core::Core, hooks::Source, member::Member, stats::Counters,
     view::View,
 };
 
@@ -68,7 +68,14 @@ async fn store_round(
     let mut failure = None;
     for arrival in arrived {
         let (block, has_value) = (arrival.proof.block, arrival.value.is_some());
-        match check(core, from, &arrival, growth, witness).await {
+        let mut checked = check(core, from, &arrival, growth, witness).await;
+        if let Err(Refused::Wrong(Error::Peer(_))) = &checked
+            && let Some(fork) = find_fork(core, &arrival, witness).await?
+        {
+            note_fork(core, peer, &fork);
+            checked = Err(Error::Peer(PeerError::Fork { block, fork }).into());
+        }
+        match checked {
             Ok(put) => {
                 growth = growth.or(put.growth());
                 puts.push(put);
@@ -111,6 +118,38 @@ async fn store_round(
             }
             Err(error)
         }
+    }
+}
+
+/// Whether something that doesn't verify is the author's word for another history.
+async fn find_fork(
+    core: &Core,
+    arrival: &Arrival,
+    witness: &mut Witness,
+) -> Result<Option<Arc<Fork>>> {
+    let (proof, value) = (arrival.proof.clone(), arrival.value.as_ref());
+    let Some(suspicion) = core.read(|feed| feed.plan_fork(proof, value)) else {
+        return Ok(None);
+    };
+    let (signable, signature) = suspicion.signable();
+    let Ok(verified) = witness.verify(core, signable, signature).await? else {
+        return Ok(None);
+    };
+    let Some(candidates) = core.read(|feed| suspicion.candidates(feed, &verified)) else {
+        return Ok(None);
+    };
+    let stored = core.read_nodes(candidates.reads())?;
+    let Some(plan) = core.read(|feed| candidates.path(feed, &stored)) else {
+        return Ok(None);
+    };
+    let ours = core.read_nodes(plan.reads())?;
+    Ok(plan.finish(&ours).map(Arc::new))
+}
+
+fn note_fork(core: &Core, peer: Option<PeerId>, fork: &Arc<Fork>) {
+    if core.state().feed.note_fork(fork) {
+        let fork = Arc::clone(fork);
+        core.announce(Event::Fork { fork, peer });
     }
 }
 

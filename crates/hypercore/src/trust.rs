@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use crypto::{PublicKey, Signature};
 use feed::SignatureStep;
-use merkle::{Node, PortableProof, Proof, ProofRequest, RemoteTree, Roots};
+use merkle::{Fork, Node, PortableProof, Proof, ProofRequest, RemoteTree, Roots};
 use replicate::Replicator;
 
 use crate::{
@@ -100,6 +100,36 @@ impl<E: Encoding> Hypercore<E> {
     pub async fn put(&self, proof: Proof, value: Option<Bytes>) -> Result<()> {
         self.core().check_open()?;
         store(self.core(), None, vec![Arrival { proof, value }]).await
+    }
+
+    /// The forks that were met since the feed was opened, 16 at most: each shows that the author has signed another history than
+    /// the one stored here.
+    ///
+    /// Only who gets an answer of the other history can meet one, so who fetches: a reader that meets both. Of two writers with
+    /// one key neither fetches anything; a peer that claims to have more than was ever signed here ([`peers`](Hypercore::peers),
+    /// [`PeerInfo::remote_length`](crate::PeerInfo::remote_length)) is then a sign, though not a proof, that somebody else writes.
+    ///
+    /// ```
+    /// # async_std::task::block_on(async {
+    /// use hypercore::{Fork, Hypercore, KeyPair, Storage};
+    ///
+    /// // One key, two places.
+    /// let secret = KeyPair::from_seed([7; 32]).secret().clone();
+    /// let here = Hypercore::builder(Storage::memory()).secret_key(secret.clone()).open().await?;
+    /// let there = Hypercore::builder(Storage::memory()).secret_key(secret).open().await?;
+    /// here.append("one").await?;
+    /// there.append("other").await?;
+    ///
+    /// let reader = Hypercore::builder(Storage::memory()).key(here.key()).open().await?;
+    /// reader.put(here.proof(0).await?, Some("one".into())).await?;
+    /// let error = reader.put(there.proof(0).await?, Some("other".into())).await.unwrap_err();
+    /// assert!(error.is_fork());
+    /// let evidence = reader.forks()[0].to_bytes();
+    /// assert!(Fork::from_bytes(&evidence).unwrap().verify(&reader.key()).is_ok());
+    /// # Ok::<_, hypercore::Error>(()) }).unwrap();
+    /// ```
+    pub fn forks(&self) -> Vec<Fork> {
+        self.core().read(|feed| feed.forks().to_vec())
     }
 
     /// The author's signature that covers a block: the first one that was made at it or behind it.

@@ -40,6 +40,7 @@
 extern crate alloc;
 
 mod check;
+mod fork;
 mod growth;
 mod node;
 mod portable;
@@ -48,6 +49,7 @@ mod roots;
 mod tree;
 
 pub use check::{Accepted, Check, Checked, MAX_PROOF_NODES, Pair, Proof, ProofError, Unsigned};
+pub use fork::{Branch, Fork, ForkError};
 pub use growth::{is_linked, proving_blocks};
 pub use node::{MAX_BYTES, Node, SizeOverflow};
 pub use portable::{PortableError, PortableProof};

@@ -242,8 +242,13 @@ impl Chooser<'_> {
             index: block,
             bytes: Some(bytes),
             hash: Some(kind != Kind::Value),
-            nodes: Some(self.local.digest(block)),
+            nodes: Some(match peer.introduced || self.local.length() == 0 {
+                true => self.local.digest(block),
+                // A whole proof, which shows which history the peer has, even if it is another than ours.
+                false => 0,
+            }),
         };
+        peer.introduced = true;
         self.actions.push_back(Action::Send {
             peer: id,
             message: Message::Request(request),

@@ -57,6 +57,8 @@ pub(crate) struct Peer {
     pub(crate) retractions: u32,
     /// Where to go on in what is fetched in random order.
     pub(crate) lanes: Lanes,
+    /// It was asked for something, by a proof that stands alone.
+    pub(crate) introduced: bool,
     /// The length of our feed when an answer beyond it had to be left aside.
     pub(crate) unproven_at: Option<u64>,
     /// The peer's feed, if an answer about it had to be left aside because it is shorter than ours.
@@ -120,6 +122,7 @@ impl Peer {
             strays: 0,
             retractions: 0,
             lanes: Lanes::default(),
+            introduced: false,
             unproven_at: None,
             older: None,
             idle_at: None,

@@ -7,6 +7,7 @@ mod audit;
 mod clear;
 mod commits;
 mod directories;
+mod forks;
 mod messages;
 mod model;
 mod opening;

@@ -15,6 +15,7 @@ mod encodings;
 mod extensions;
 mod farewell;
 mod fetching;
+mod forks;
 mod handles;
 mod histories;
 mod hooks;

@@ -8,6 +8,7 @@ mod bits;
 mod copying;
 mod feeds;
 mod forgeries;
+mod forks;
 mod growing;
 mod history;
 mod mutations;

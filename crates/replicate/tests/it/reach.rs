@@ -113,15 +113,23 @@ impl Face {
     }
 }
 
+/// Wherever the search began.
+fn sorted(mut asked: Vec<(PeerId, u64, bool)>) -> Vec<(PeerId, u64, bool)> {
+    asked.sort_unstable();
+    asked
+}
+
 #[test]
 fn what_lies_far_beyond_the_end_is_asked_for_behind_a_hash_that_shows_the_growth() {
     let mut face = Face::new(6, true);
     face.want(40);
     face.want(41);
-    let mut asked = face.have(ONE, 0, 100);
-    // The single blocks in any order, behind the hash.
-    asked[1..].sort_unstable();
-    assert_eq!(asked, [(ONE, 6, true), (ONE, 40, false), (ONE, 41, false)]);
+    let asked = face.have(ONE, 0, 100);
+    assert_eq!(asked[0], (ONE, 6, true));
+    assert_eq!(
+        sorted(asked[1..].to_vec()),
+        [(ONE, 40, false), (ONE, 41, false)]
+    );
     // From the other nothing is left to be had.
     assert_eq!(face.have(OTHER, 0, 100), []);
     assert_eq!(face.answer(ONE, data(6, false, 100)), []);
@@ -196,7 +204,7 @@ fn an_answer_that_comes_too_early_is_asked_for_again_once_the_growth_is_stored()
     assert_eq!(face.answer(ONE, data(40, true, 100)), []);
     face.want(41);
     assert_eq!(face.asked(), []);
-    let asked = face.answer(ONE, data(6, false, 100));
+    let asked = sorted(face.answer(ONE, data(6, false, 100)));
     assert_eq!(asked, [(ONE, 40, false), (ONE, 41, false)]);
 }
 
@@ -273,8 +281,7 @@ fn of_an_older_feed_only_what_leads_to_what_is_stored_is_asked_for_again() {
     assert_eq!(face.have(OTHER, 1, 1), [(OTHER, 1, false)]);
     assert_eq!(face.answer(OTHER, data(1, true, 9)), [(ONE, 0, false)]);
     // And once it has a newer feed, all of it may be good.
-    let mut asked = face.have(ONE, 8, 1);
-    asked.sort_unstable();
+    let asked = sorted(face.have(ONE, 8, 1));
     assert_eq!(asked, [(ONE, 2, false), (ONE, 4, false)]);
 }
 
@@ -289,6 +296,38 @@ fn what_a_peer_said_before_its_feed_grew_is_not_held_against_it() {
     assert_eq!(face.answer(ONE, data(1, true, 5)), [(ONE, 1, false)]);
     // Who says the same again is asked no more.
     assert_eq!(face.answer(ONE, data(1, true, 5)), []);
+}
+
+#[test]
+fn the_first_request_to_a_peer_wants_a_whole_proof_if_a_feed_is_known() {
+    let digests = |length: u64| {
+        let mut face = Face::new(length, true);
+        face.feed.hashes.insert(2..4);
+        face.want(2);
+        face.want(3);
+        let have = Have {
+            start: 0,
+            length: Some(9),
+            bitfield: None,
+            ack: None,
+        };
+        let (now, have) = (face.now, Message::Have(have));
+        face.replicator.handle_message(now, ONE, have, &face.feed);
+        let sent = face
+            .actions()
+            .into_iter()
+            .filter_map(|action| match action {
+                Action::Send {
+                    message: Message::Request(request),
+                    ..
+                } => request.nodes,
+                _ => None,
+            });
+        sent.collect::<Vec<_>>()
+    };
+    // Which history the peer has is seen from the first answer; a copy that knows nothing has nothing to compare.
+    assert_eq!(digests(9), [0, 1]);
+    assert_eq!(digests(0), [1]);
 }
 
 #[test]
