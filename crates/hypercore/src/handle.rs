@@ -55,8 +55,9 @@ impl ConnectionHandle {
     /// Adds a feed. One that is on the connection already stays as it is.
     ///
     /// # Errors
-    /// [`Error::Closed`] if the feed is closed or the connection has ended; [`Error::Feed`] if the feed is static and not
-    /// finalized; [`Error::TooManyFeeds`].
+    /// [`Error::Closed`](crate::Error::Closed) if the feed is closed or the connection has ended;
+    /// [`Error::Feed`](crate::Error::Feed) if the feed is static and not finalized;
+    /// [`Error::TooManyFeeds`](crate::Error::TooManyFeeds).
     pub fn add<E: Encoding>(&self, feed: &Hypercore<E>) -> Result<()> {
         self.add_with(feed, FeedOptions::default())
     }
@@ -78,7 +79,7 @@ impl ConnectionHandle {
     /// Takes a feed off the connection.
     ///
     /// # Errors
-    /// [`Error::Closed`] if the connection has ended.
+    /// [`Error::Closed`](crate::Error::Closed) if the connection has ended.
     pub fn remove<E: Encoding>(&self, feed: &Hypercore<E>) -> Result<()> {
         self.close(feed.discovery_key())
     }
@@ -87,7 +88,7 @@ impl ConnectionHandle {
     /// isn't shared here.
     ///
     /// # Errors
-    /// [`Error::Closed`] if the connection has ended.
+    /// [`Error::Closed`](crate::Error::Closed) if the connection has ended.
     pub fn close(&self, discovery_key: DiscoveryKey) -> Result<()> {
         self.shared.tell(Command::Remove(discovery_key))
     }
@@ -96,7 +97,7 @@ impl ConnectionHandle {
     /// counts from now. `None`: for ever.
     ///
     /// # Errors
-    /// [`Error::Closed`] if the connection has ended.
+    /// [`Error::Closed`](crate::Error::Closed) if the connection has ended.
     pub fn set_timeout(&self, timeout: Option<Duration>) -> Result<()> {
         self.shared.tell(Command::SetTimeout(timeout))
     }
@@ -104,7 +105,7 @@ impl ConnectionHandle {
     /// Sends a sign of life, if the handshake is done and nothing else waits to be sent.
     ///
     /// # Errors
-    /// [`Error::Closed`] if the connection has ended.
+    /// [`Error::Closed`](crate::Error::Closed) if the connection has ended.
     pub fn ping(&self) -> Result<()> {
         self.shared.tell(Command::Ping)
     }
