@@ -363,6 +363,18 @@ impl Arena {
         &self.0.author
     }
 
+    /// Another history of the author's, as long as it likes.
+    pub(crate) async fn branch(&self, common: u64, length: u64) -> Hypercore {
+        let (sim, keys) = (self.sim(), &self.0.keys);
+        let branch = open(sim, &mut self.rng(), self.dialect(), |builder| {
+            builder.secret_key(keys.secret().clone())
+        });
+        let others = (common..length).map(|n| Bytes::from(format!("another block {n}")));
+        let blocks: Vec<Bytes> = blocks(0..common).chain(others).collect();
+        branch.append_batch(blocks).await.unwrap();
+        branch
+    }
+
     pub(crate) fn victim(&self) -> &Hypercore {
         &self.0.victim
     }

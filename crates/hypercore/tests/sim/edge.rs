@@ -157,8 +157,8 @@ impl Edge {
                 let here = scene.nodes.iter().filter(|node| node.peer == self.one);
                 let here: Vec<usize> = here.map(|node| node.copy_of).collect();
                 let any = here[rng.below(here.len() as u64) as usize];
-                let truth = &scene.truths[self.only.unwrap_or(any)];
-                let liar_of = Liar::new(sim, rng, lie, truth, roles[1], manner.spoken);
+                let truth = scene.source(rng, lie, self.only.unwrap_or(any), self.one);
+                let liar_of = Liar::new(sim, rng, lie, &truth, roles[1], manner.spoken);
                 liar = Some(sim.spawn(format!("a liar: {lie:?}"), liar_of.run(right)));
             }
         }

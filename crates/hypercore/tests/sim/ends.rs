@@ -10,6 +10,7 @@ use testkit::Rng;
 
 use crate::{
     executor::{Sim, Task},
+    liars::{Lie, other_history},
     net::Socket,
     node::Node,
     plan::{Plan, What},
@@ -48,6 +49,20 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Scene<'_> {
+    /// Where a liar has its answers from, which are for a peer.
+    pub(crate) fn source(&self, rng: &mut Rng, lie: Lie, feed: usize, peer: usize) -> Hypercore {
+        let truth = &self.truths[feed];
+        let author = self.nodes.iter().filter(|node| node.copy_of == feed);
+        let secret = author.filter_map(Node::secret_key).next();
+        let known = self.copy(peer, feed).map_or(0, |copy| copy.feed.len());
+        match secret {
+            Some(secret) if lie == Lie::Fork && known > 0 => {
+                other_history(self.sim, rng, truth, secret)
+            }
+            _ => truth.clone(),
+        }
+    }
+
     /// The copy of a feed at a peer.
     fn copy(&self, peer: usize, feed: usize) -> Option<&Node> {
         copy_at(self.nodes, peer, feed)

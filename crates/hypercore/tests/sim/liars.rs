@@ -1,18 +1,19 @@
 //! Peers that know the key of the feed and lie about what is in it, or just make trouble.
 //!
-//! A liar reads the writer's own copy, so that every second thing it says may be true.
+//! A liar reads the writer's own copy, so that every second thing it says may be true. One may even have the secret key, and another
+//! history of the feed.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
-use hypercore::{Dialect, Hypercore, Role};
+use hypercore::{Dialect, Hypercore, Role, SecretKey, Storage};
 use noise::{DialectChoice, KeyPair};
 use protocol::{Channel, Config, Connection, Event, Randomness};
 use testkit::Rng;
 use wire::{Data, Have, Message, Node, Options, Request, Status, Unhave, Want};
 
-use crate::{executor::Sim, faults::millis, net::Socket};
+use crate::{executor::Sim, faults::millis, net::Socket, node::at_once, runtime::Surroundings};
 
 /// What a liar is up to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(crate) enum Lie {
     OtherNumber,
     OnlyHashes,
     Nothing,
+    // Answers that are signed, and of another history.
+    Fork,
     // Answers that come late, or never.
     Late,
     Silent,
@@ -49,7 +52,7 @@ pub(crate) enum Lie {
 }
 
 impl Lie {
-    const ALL: [Lie; 25] = [
+    const ALL: [Lie; 26] = [
         Lie::OtherBytes,
         Lie::LongerBlock,
         Lie::OtherHash,
@@ -63,6 +66,7 @@ impl Lie {
         Lie::OtherNumber,
         Lie::OnlyHashes,
         Lie::Nothing,
+        Lie::Fork,
         Lie::Late,
         Lie::Silent,
         Lie::ClaimsTheFuture,
@@ -87,12 +91,31 @@ pub(crate) struct Liar {
     sim: Sim,
     rng: Rng,
     lie: Lie,
+    /// Where it has its answers from.
     truth: Hypercore,
     connection: Connection,
     channel: Channel,
     open: bool,
     over: bool,
     later: Vec<(Duration, Message)>,
+}
+
+/// What the author has signed as well: a feed in which everything is otherwise, as long as the true one or longer.
+///
+/// Only who knows a part of the true one can tell the two apart; who knows nothing would take either.
+pub(crate) fn other_history(
+    sim: &Sim,
+    rng: &mut Rng,
+    truth: &Hypercore,
+    secret: &SecretKey,
+) -> Hypercore {
+    let surroundings = Surroundings::new(sim, Rng::new(rng.next_u64()));
+    let builder = Hypercore::builder(Storage::memory()).runtime(Arc::new(surroundings));
+    let feed = at_once(builder.secret_key(secret.clone()).open()).unwrap();
+    let longer = [0, 0, 1, 60][rng.below(4) as usize];
+    let blocks = (0..truth.len() + longer).map(|_| Bytes::from(rng.bytes(17)));
+    at_once(feed.append_batch(blocks.collect::<Vec<_>>())).unwrap();
+    feed
 }
 
 /// How long a liar waits for a victim that takes nothing.

@@ -213,6 +213,10 @@ impl Node {
         self.listener = listen(sim, &self.feed, &self.diary);
     }
 
+    pub(crate) fn secret_key(&self) -> Option<&SecretKey> {
+        self.options.secret_key.as_ref()
+    }
+
     /// Blocks sent and received, in all lives of the feed.
     pub(crate) fn exchanged(&self) -> (u64, u64) {
         let totals = self.feed.stats().unwrap().totals;

@@ -199,6 +199,12 @@ pub(crate) fn attacks() -> Vec<Attack> {
         seeding("sd-stall", Either, |arena| Box::pin(stall(arena))),
         seeding("sd-stall-many", Either, |arena| Box::pin(stall_many(arena))).memory(3 * MIB),
         seeding("sd-slow", Either, |arena| Box::pin(slow(arena))),
+        seeding("sd-fork", End(&["Fork"]), |arena| {
+            Box::pin(fork(arena, BLOCKS + 100))
+        }),
+        seeding("sd-fork-equal", End(&["Fork"]), |arena| {
+            Box::pin(fork(arena, BLOCKS))
+        }),
         seeding("sd-poison", Either, |arena| Box::pin(poison(arena))),
     ]
 }
@@ -521,6 +527,22 @@ async fn slow(arena: Arena) {
         arena.pause(Duration::from_secs(3)).await;
         seeder.say(data).await;
     }
+}
+
+/// The author has signed another history as well, and somebody has it.
+async fn fork(arena: Arena, length: u64) {
+    let branch = arena.branch(KNOWN / 2, length).await;
+    for _ in 0..3 {
+        let mut seeder = Seeder::of(&arena, &branch).await;
+        while let Some((_, data)) = seeder.asked().await {
+            if !seeder.say(data).await {
+                break;
+            }
+        }
+    }
+    let forks = arena.victim().forks();
+    assert!(!forks.is_empty());
+    assert!(forks.iter().all(|fork| fork.verify(&arena.key()).is_ok()));
 }
 
 /// Two leaves' sizes are shifted against each other; their parent's hash covers the sum only.
