@@ -51,10 +51,11 @@ use crate::{
 ///
 /// let have = Have { start: 0, length: None, bitfield: None, ack: None };
 /// replicator.handle_message(now, peer, Message::Have(have), &Nothing);
-/// let Some(Action::Send { message: Message::Request(request), .. }) = replicator.poll_action() else {
-///     panic!("what it has is fetched");
-/// };
-/// assert_eq!(request.index, 0);
+/// let request = core::iter::from_fn(|| replicator.poll_action()).find_map(|action| match action {
+///     Action::Send { message: Message::Request(request), .. } => Some(request),
+///     _ => None,
+/// });
+/// assert_eq!(request.expect("what it has is fetched").index, 0);
 /// ```
 #[derive(Debug)]
 pub struct Replicator {
