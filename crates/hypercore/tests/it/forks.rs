@@ -183,25 +183,3 @@ fn two_writers_see_that_the_other_claims_what_was_never_signed() {
         assert_eq!(one.get(3).await.unwrap(), "one 3");
     });
 }
-
-#[test]
-fn a_feed_that_grows_fast_costs_no_block_twice() {
-    for bursts in [1, 3, 100] {
-        task::block_on(async {
-            let [writer, _] = branches(Dialect::V8, 1, [1, 1]).await;
-            let reader = copy(&writer, false, ForkPolicy::Strict).await;
-            let _connection = connect(&reader, &writer, true);
-            for burst in 0..600 / bursts {
-                let blocks = (0..bursts).map(|n| format!("{burst} {n}"));
-                writer.append_batch(blocks).await.unwrap();
-                if burst % 7 == 0 {
-                    task::yield_now().await;
-                }
-            }
-            reader.download(0..writer.len()).await.unwrap();
-            let (sent, received) = (writer.stats().unwrap(), reader.stats().unwrap());
-            assert_eq!(received.totals.unproven_blocks, 0);
-            assert_eq!(sent.totals.uploaded_blocks, writer.len());
-        });
-    }
-}
