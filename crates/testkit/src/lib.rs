@@ -1,4 +1,5 @@
-//! For tests only: the vectors that JavaScript wrote, randomness that a seed repeats, and links and disks that misbehave.
+//! For tests only: the vectors that JavaScript wrote, randomness that a seed repeats, time that a test lets pass, and links and
+//! disks that misbehave.
 //!
 //! No crate of the workspace depends on this one outside of its tests and benches.
 
@@ -9,11 +10,13 @@
 )]
 
 mod disk;
+mod executor;
 mod link;
 mod rng;
 pub mod vectors;
 
 pub use disk::{Call, Fault, Image, Loss, SimDisk};
+pub use executor::{Sim, Sleep, Task, Timer, lock};
 pub use link::{Arrival, Clock, Link};
 pub use rng::{Rng, seed};
 

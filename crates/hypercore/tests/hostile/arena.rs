@@ -15,11 +15,10 @@ use hypercore::{
     Dialect, DialectChoice, Gate, GateLimits, Hypercore, KeyPair, Occupancy, Pass, PublicKey,
     Result, Role, Session, Storage,
 };
-use testkit::Rng;
+use testkit::{Rng, Sim, Task, lock};
 
 use crate::{
     attack::{Attack, Victim},
-    executor::{Sim, Task, lock},
     faults::Quality,
     honest, memory,
     net::{self, Socket},

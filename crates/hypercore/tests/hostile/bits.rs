@@ -3,14 +3,9 @@
 use std::{collections::BTreeMap, future::IntoFuture, time::Duration};
 
 use hypercore::{Dialect, DialectChoice, Hypercore, Role};
-use testkit::Rng;
+use testkit::{Rng, Task, lock};
 
-use crate::{
-    arena::Arena,
-    attack::Victim,
-    executor::{self, Task},
-    memory, net,
-};
+use crate::{arena::Arena, attack::Victim, memory, net};
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,7 +51,7 @@ fn clone(arena: &Arena, reader: &Hypercore, flip_at: [Option<u64>; 2]) -> (End, 
 
 #[test]
 fn a_bit_flipped_in_any_byte_of_a_connection_never_reaches_what_is_stored() {
-    let _arena = executor::lock(&crate::ARENA);
+    let _arena = lock(&crate::ARENA);
     for dialect in [Dialect::V8, Dialect::V9] {
         let arena = Arena::new(Victim::Few, dialect, 1);
         let (end, said) = clone(&arena, &arena.copy(false), [None; 2]);

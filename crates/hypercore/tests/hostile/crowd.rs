@@ -3,12 +3,12 @@
 use std::{future::IntoFuture, time::Duration};
 
 use hypercore::{Dialect, Occupancy, Role};
+use testkit::{Task, lock};
 use wire::{Kind, Message, Request};
 
 use crate::{
     arena::Arena,
     attack::{MIB, Victim},
-    executor::{self, Task},
     hostile::{CHANNEL, Hostile, announced},
     memory,
 };
@@ -115,7 +115,7 @@ async fn be_slow(arena: Arena, nth: usize) {
 
 #[test]
 fn twenty_five_clones_are_served_beside_as_many_slow_peers() {
-    let _arena = executor::lock(&crate::ARENA);
+    let _arena = lock(&crate::ARENA);
     for dialect in [Dialect::V8, Dialect::V9] {
         let alone = fetch(dialect, 1, 0);
         let crowd = fetch(dialect, CLONES, SLOW);

@@ -291,7 +291,7 @@ impl Hostile {
 
 /// What comes of it within a time.
 pub(crate) async fn patiently<T>(
-    sim: &crate::executor::Sim,
+    sim: &testkit::Sim,
     time: Duration,
     work: impl Future<Output = T>,
 ) -> Option<T> {

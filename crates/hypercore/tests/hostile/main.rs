@@ -21,9 +21,6 @@ mod memory;
 mod report;
 
 // What whole feeds are simulated with. Not all of it is needed here.
-#[path = "../sim/executor.rs"]
-#[allow(dead_code, reason = "shared with the simulated worlds")]
-mod executor;
 #[path = "../sim/faults.rs"]
 #[allow(dead_code, reason = "shared with the simulated worlds")]
 mod faults;
@@ -38,6 +35,7 @@ use std::sync::Mutex;
 use arena::Arena;
 use attack::Attack;
 use hypercore::Dialect;
+use testkit::lock;
 
 #[test]
 fn strangers_get_no_further_than_the_handshake_lets_them() {
@@ -84,7 +82,7 @@ static ARENA: Mutex<()> = Mutex::new(());
 
 /// Plays attacks one after the other.
 fn play(attacks: &[Attack]) {
-    let _arena = executor::lock(&ARENA);
+    let _arena = lock(&ARENA);
     let only = std::env::var("ATTACK").ok();
     let chosen = |attack: &&Attack| only.as_ref().is_none_or(|name| attack.name == name);
     for attack in attacks.iter().filter(chosen) {

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, future::IntoFuture};
 
 use bytes::Bytes;
+use testkit::lock;
 
 use crate::{
     edge::{Fate, Other},
     ends::copy_at,
-    executor::lock,
     node::{Node, Role, at_once},
     wishes::{Wish, Wished},
     world::World,

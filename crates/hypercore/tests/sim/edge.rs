@@ -5,11 +5,10 @@ use std::time::Duration;
 use hypercore::{
     Error, FeedOptions, PeerError, ProtocolError, ReplicationError, Result, Role, Security, Session,
 };
-use testkit::Rng;
+use testkit::{Rng, Task};
 
 use crate::{
     ends::{End, Manner, Scene, copy_at},
-    executor::Task,
     faults::Quality,
     liars::{Liar, Lie},
     net::{self, Cable},

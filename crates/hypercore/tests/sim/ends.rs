@@ -6,10 +6,9 @@ use hypercore::{
     Connection, ConnectionHandle, Dialect, DialectChoice, Error, Hold, Hypercore, NoiseKeyPair,
     Result, Role, Security, Session,
 };
-use testkit::Rng;
+use testkit::{Rng, Sim, Task};
 
 use crate::{
-    executor::{Sim, Task},
     liars::{Lie, other_history},
     net::Socket,
     node::Node,

@@ -4,10 +4,9 @@ use std::{future::IntoFuture, time::Duration};
 
 use bytes::Bytes;
 use hypercore::{Dialect, DialectChoice, Error, KeyPair, Result, Role as Side, Session};
-use testkit::Rng;
+use testkit::{Rng, Sim, Task};
 
 use crate::{
-    executor::{Sim, Task},
     faults::Quality,
     net,
     node::{Node, Role, at_once},

@@ -10,10 +10,10 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use hypercore::{Dialect, Hypercore, Role, SecretKey, Storage};
 use noise::{DialectChoice, KeyPair};
 use protocol::{Channel, Config, Connection, Event, Randomness};
-use testkit::Rng;
+use testkit::{Rng, Sim};
 use wire::{Data, Have, Message, Node, Options, Request, Status, Unhave, Want};
 
-use crate::{executor::Sim, faults::millis, net::Socket, node::at_once, runtime::Surroundings};
+use crate::{faults::millis, net::Socket, node::at_once, runtime::Surroundings};
 
 /// What a liar is up to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,6 @@ mod calm;
 mod check;
 mod edge;
 mod ends;
-mod executor;
 mod faults;
 mod found;
 mod liars;
@@ -31,7 +30,7 @@ mod world;
 
 use std::sync::Mutex;
 
-use executor::lock;
+use testkit::lock;
 use world::{Played, World};
 
 /// How many worlds are played if nothing is said.

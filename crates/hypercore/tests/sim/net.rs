@@ -8,12 +8,9 @@ use std::{
 };
 
 use futures_io::{AsyncRead, AsyncWrite};
-use testkit::{Arrival, Link, Rng};
+use testkit::{Arrival, Link, Rng, Sim, Timer, lock};
 
-use crate::{
-    executor::{Sim, Timer, lock},
-    faults::Quality,
-};
+use crate::faults::Quality;
 
 /// One end of a connection.
 pub(crate) struct Socket {

@@ -13,12 +13,9 @@ use futures_lite::{StreamExt, future};
 use hypercore::{
     Dialect, Event, Events, Hypercore, KeyPair, MemoryFiles, PeerId, PublicKey, SecretKey, Storage,
 };
-use testkit::Rng;
+use testkit::{Rng, Sim, Task, lock};
 
-use crate::{
-    executor::{Sim, Task, lock},
-    runtime::Surroundings,
-};
+use crate::runtime::Surroundings;
 
 /// What a peer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

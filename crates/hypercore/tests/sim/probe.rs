@@ -3,8 +3,9 @@
 use std::{fmt::Debug, future::IntoFuture, time::Duration};
 
 use hypercore::{Connection, Error, Hypercore, Result, Role as Side, Utf8};
+use testkit::lock;
 
-use crate::{check, executor::lock, node::at_once, world::World};
+use crate::{check, node::at_once, world::World};
 
 /// As long as a question and its answer may take.
 const ROUND_TRIP: Duration = Duration::from_secs(2);

@@ -3,9 +3,7 @@
 use std::{future, sync::Mutex, time::Duration};
 
 use hypercore::{BoxFuture, Result, Runtime};
-use testkit::Rng;
-
-use crate::executor::{Sim, lock};
+use testkit::{Rng, Sim, lock};
 
 /// The runtime of one feed: the clock of the world, and randomness of its own.
 #[derive(Debug)]

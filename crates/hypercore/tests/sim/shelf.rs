@@ -7,12 +7,9 @@ use std::{
 };
 
 use hypercore::{BoxFuture, ConnectionHandle, DiscoveryKey, Hypercore};
-use testkit::Rng;
+use testkit::{Rng, Sim, lock};
 
-use crate::{
-    executor::{Sim, lock},
-    faults::millis,
-};
+use crate::faults::millis;
 
 /// Cheap to clone; all clones are the same shelf.
 #[derive(Clone, Default)]

@@ -12,11 +12,10 @@ use std::{
 
 use futures_lite::StreamExt;
 use hypercore::{Error, Extension, Messages, PeerId, Result, Utf8};
-use testkit::Rng;
+use testkit::{Rng, Sim, Task, lock};
 
 use crate::{
     edge::{Edge, Fate, Other, Up},
-    executor::{Sim, Task, lock},
     node::{Diary, Node},
 };
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use hypercore::Hypercore;
+use testkit::lock;
 
 use crate::{
     edge::{Edge, Fate, Other, Terms},
     ends::Scene,
-    executor::lock,
     faults::{Quality, millis},
     plan::{Plan, any_options, willing},
     wishes::Patience,

@@ -5,9 +5,7 @@ use std::{ops::Range, time::Duration};
 use bytes::Bytes;
 use futures_lite::StreamExt;
 use hypercore::{DownloadRequest, Error, Hypercore, Result};
-use testkit::Rng;
-
-use crate::executor::{Sim, Task};
+use testkit::{Rng, Sim, Task};
 
 /// What is waited for.
 #[derive(Clone, Debug)]

@@ -13,11 +13,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hypercore::KeyPair;
-use testkit::Rng;
+use testkit::{Rng, Sim};
 
 use crate::{
     edge::{Edge, Other, Up},
-    executor::Sim,
     faults::millis,
     memory::Watch,
     node::{Node, Role, at_once},

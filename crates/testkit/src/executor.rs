@@ -1,4 +1,4 @@
-//! A world's time and tasks: one thread, a clock that jumps, and an order of tasks that the seed decides.
+//! The time and the tasks of a simulated world: one thread, a clock that jumps, and an order of tasks that the seed decides.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,14 +10,14 @@ use std::{
     time::Duration,
 };
 
-use testkit::{Clock, Rng};
+use crate::{Clock, Rng};
 
 /// So many polls without a tick of the clock are no work but a busy loop.
 const BUSY: u64 = 2_000_000;
 
 /// A handle of the world's clock and executor. All handles are the same.
 #[derive(Clone)]
-pub(crate) struct Sim(Arc<Mutex<State>>);
+pub struct Sim(Arc<Mutex<State>>);
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -33,7 +33,8 @@ struct State {
 }
 
 impl Sim {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// A world at time zero, in which a seed decides who goes first.
+    pub fn new(seed: u64) -> Self {
         Sim(Arc::new(Mutex::new(State {
             clock: Clock::default(),
             rng: Rng::new(seed),
@@ -46,11 +47,13 @@ impl Sim {
         })))
     }
 
-    pub(crate) fn now(&self) -> Duration {
+    /// What time it is.
+    pub fn now(&self) -> Duration {
         self.state().clock.now()
     }
 
-    pub(crate) fn spawn<T: Send + 'static>(
+    /// Begins a task. It is polled when the world next runs.
+    pub fn spawn<T: Send + 'static>(
         &self,
         name: impl Into<String>,
         future: impl Future<Output = T> + Send + 'static,
@@ -74,7 +77,10 @@ impl Sim {
     }
 
     /// Runs until nothing can go on before time passes.
-    pub(crate) fn run_ready(&self) {
+    ///
+    /// # Panics
+    /// If that takes so many polls that somebody must be going round in circles.
+    pub fn run_ready(&self) {
         self.state().polls = 0;
         loop {
             let mut state = self.state();
@@ -121,7 +127,7 @@ impl Sim {
     }
 
     /// Runs, and lets time pass, for so long.
-    pub(crate) fn run_for(&self, time: Duration) {
+    pub fn run_for(&self, time: Duration) {
         let end = self.now() + time;
         loop {
             self.run_ready();
@@ -133,12 +139,12 @@ impl Sim {
     }
 
     /// When the next timer ends.
-    pub(crate) fn next_timer(&self) -> Option<Duration> {
+    pub fn next_timer(&self) -> Option<Duration> {
         self.state().timers.keys().next().map(|(at, _)| *at)
     }
 
     /// Drops all that is running, in the order in which it began.
-    pub(crate) fn stop(&self) {
+    pub fn stop(&self) {
         loop {
             let first = self.state().tasks.pop_first();
             // What a future holds may want this lock when it goes.
@@ -148,7 +154,7 @@ impl Sim {
     }
 
     /// Lets time pass, and wakes whoever waited for it.
-    pub(crate) fn advance_to(&self, then: Duration) {
+    pub fn advance_to(&self, then: Duration) {
         let mut state = self.state();
         state.clock.advance_to(then);
         let later = state.timers.split_off(&(then, u64::MAX));
@@ -157,7 +163,8 @@ impl Sim {
         due.into_values().for_each(Waker::wake);
     }
 
-    pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
+    /// Completes when so much time has passed.
+    pub fn sleep(&self, duration: Duration) -> Sleep {
         Sleep {
             deadline: self.now().saturating_add(duration),
             sim: self.clone(),
@@ -166,26 +173,27 @@ impl Sim {
     }
 
     /// Wakes somebody at a time, unless the timer is cancelled.
-    pub(crate) fn wake_at(&self, at: Duration, waker: Waker) -> Timer {
+    pub fn wake_at(&self, at: Duration, waker: Waker) -> Timer {
         let mut state = self.state();
         let id = state.next();
         state.timers.insert((at, id), waker);
         Timer(at, id)
     }
 
-    pub(crate) fn cancel_timer(&self, timer: Timer) {
+    /// Wakes nobody any more.
+    pub fn cancel_timer(&self, timer: Timer) {
         let waker = self.state().timers.remove(&(timer.0, timer.1));
         drop(waker);
     }
 
     /// The names of the tasks that haven't ended.
-    pub(crate) fn tasks(&self) -> Vec<String> {
+    pub fn tasks(&self) -> Vec<String> {
         let state = self.state();
         state.tasks.values().map(|(name, _)| name.clone()).collect()
     }
 
     /// A number that two runs share only if they did the same things at the same times.
-    pub(crate) fn trace(&self) -> u64 {
+    pub fn trace(&self) -> u64 {
         self.state().trace
     }
 
@@ -207,13 +215,14 @@ impl fmt::Debug for Sim {
     }
 }
 
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// The lock of a mutex, even if somebody panicked while holding it: then the test has failed already.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A timer that can be cancelled.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Timer(Duration, u64);
+pub struct Timer(Duration, u64);
 
 struct Alarm {
     sim: Sim,
@@ -230,31 +239,32 @@ impl Wake for Alarm {
 }
 
 /// A spawned future. It goes on when this is dropped.
-pub(crate) struct Task<T> {
+pub struct Task<T> {
     sim: Sim,
     id: u64,
     result: Arc<Mutex<Option<T>>>,
 }
 
 impl<T> Task<T> {
-    pub(crate) fn is_done(&self) -> bool {
+    /// Whether it has ended or was cancelled.
+    pub fn is_done(&self) -> bool {
         !self.sim.state().tasks.contains_key(&self.id)
     }
 
     /// What came of it; none if it goes on, or was cancelled.
-    pub(crate) fn take(&self) -> Option<T> {
+    pub fn take(&self) -> Option<T> {
         lock(&self.result).take()
     }
 
     /// Drops the future where it stands.
-    pub(crate) fn cancel(&self) {
+    pub fn cancel(&self) {
         let work = self.sim.state().tasks.remove(&self.id);
         drop(work);
     }
 }
 
 /// Completes at a time.
-pub(crate) struct Sleep {
+pub struct Sleep {
     sim: Sim,
     deadline: Duration,
     timer: Option<Timer>,
