@@ -149,7 +149,7 @@ impl Chooser<'_> {
     pub(crate) fn want(&mut self, id: PeerId, peer: &mut Peer) {
         let mut take = |peer: &mut Peer, blocks: Range<u64>| {
             let blocks = blocks.start..blocks.end.min(MAX_BLOCKS);
-            while let Some(start) = peer.wants.take(blocks.clone()) {
+            while let Some(start) = peer.wants.take(self.now, blocks.clone()) {
                 let want = Want {
                     start,
                     length: Some(WINDOW),

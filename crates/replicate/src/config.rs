@@ -22,7 +22,8 @@ pub struct Config {
     pub first_requests: usize,
     /// How many it may become, at most 1024. 256 by default, which is what the other side lets wait.
     pub max_requests: usize,
-    /// How long a peer may leave all requests unanswered before it is disconnected. Twenty seconds by default.
+    /// How long a peer may answer nothing, while requests wait or the question what it has, before it is disconnected. Twenty
+    /// seconds by default.
     pub request_timeout: Option<Duration>,
     /// When to ask somebody else while it isn't known how quickly a peer answers; after that, twice its usual time
     /// counts. One second by default.

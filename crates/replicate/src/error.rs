@@ -37,6 +37,9 @@ pub enum Error {
         /// The block that was asked for first.
         block: u64,
     },
+    /// The peer says that it uploads, but doesn't tell what it has. See [`Config::request_timeout`](crate::Config::request_timeout).
+    #[error("no answer to the question what the peer has")]
+    WantTimeout,
     /// More waits to be sent to the peer than may wait. For owners that queue actions for a connection.
     #[error("the peer takes too little of what is sent to it")]
     Overloaded,

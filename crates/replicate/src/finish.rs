@@ -9,13 +9,15 @@
 //! ```
 //!
 //! Of two readers, each says that it fetches no more once it has everything; who hears that second closes. A reader of
-//! JavaScript waits for the Close also from a writer, which one that is live never sends.
+//! JavaScript waits for the Close also from a writer, which one that is live never sends, and for ever where the writer lacks a
+//! block. Here a reader is done with a peer that fetches nothing once it has all that this peer has.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use wire::{Message, Status};
 
-use crate::{Action, Local, PeerId, Replicator};
+use crate::{Action, Local, PeerId, Replicator, peer::Peer};
 
 impl Replicator {
     /// Changes [`PeerConfig::live`](crate::PeerConfig::live). A peer that isn't live any longer is left once neither side has
@@ -29,38 +31,46 @@ impl Replicator {
         self.finish_after_status(id);
     }
 
-    /// Ends with every peer that has nothing left for us.
+    /// Ends with every peer that has nothing left for us: because nothing is missing, or nothing that it has or will fetch.
     pub(crate) fn finish_complete(&mut self, local: &dyn Local) {
         let Some(everything) = &self.everything else {
             return;
         };
         let complete = everything.next_missing(0, local);
-        if complete < local.length() {
-            return;
-        }
         // What nobody can show to be of the same history won't come, once all have said what they have.
         let reachable = match self.is_asking() || self.is_growth_proven(local) {
             true => u64::MAX,
             false => local.length(),
         };
         let done = self.peers.iter().filter(|(_, peer)| {
-            // What the peer claims means something once it said anything at all.
-            let known = peer.heard || !peer.remote_uploading;
-            let unfinished = || {
-                let mut asked = peer.flight.iter();
-                peer.flight.storing().next().is_some()
-                    || asked.any(|asked| !self.is_satisfied(asked, local))
-            };
+            let length = peer.claims.length().min(reachable);
             !peer.live
                 && peer.downloading
-                && known
-                && complete >= peer.claims.length().min(reachable)
-                && !unfinished()
+                // What the peer claims means something once it said anything at all.
+                && (peer.heard || !peer.remote_uploading)
+                && match complete >= local.length() {
+                    true => complete >= length,
+                    false => self.is_spent(peer) && length <= local.length(),
+                }
+                && !self.is_busy(peer, local)
         });
-        let done: alloc::vec::Vec<PeerId> = done.map(|(id, _)| *id).collect();
+        let done: Vec<PeerId> = done.map(|(id, _)| *id).collect();
         for id in done {
             self.end(id);
         }
+    }
+
+    /// Whether nothing that a peer has is missing here, and it will have no more, because it fetches nothing.
+    fn is_spent(&self, peer: &Peer) -> bool {
+        let asked = !peer.wants.are_outstanding() && peer.idle_at == Some(self.epoch);
+        !peer.remote_downloading && (asked || !peer.remote_uploading)
+    }
+
+    /// Whether something that a peer was asked for is still on its way.
+    fn is_busy(&self, peer: &Peer, local: &dyn Local) -> bool {
+        let mut asked = peer.flight.iter();
+        peer.flight.storing().next().is_some()
+            || asked.any(|asked| !self.is_satisfied(asked, local))
     }
 
     /// After a Status of the peer: perhaps that was all we waited for.

@@ -250,6 +250,11 @@ impl Flight {
         slow.into_iter().chain(overdue).min()
     }
 
+    /// The last time an answer came.
+    pub(crate) fn progress(&self) -> Duration {
+        self.progress
+    }
+
     /// How many more requests may be sent.
     pub(crate) fn room(&self) -> usize {
         self.room_of(self.window())

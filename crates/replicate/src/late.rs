@@ -12,6 +12,7 @@ impl Replicator {
     /// Time has passed: peers that let us wait are passed over or dropped.
     pub fn handle_timeout(&mut self, now: Duration, local: &dyn Local) {
         let mut late = Vec::new();
+        let mut silent = Vec::new();
         let mut lost = Vec::new();
         for (&id, peer) in &mut self.peers {
             let traffic = &mut self.traffic;
@@ -23,10 +24,17 @@ impl Replicator {
                     lost.extend(asked.wish);
                     self.epoch += 1;
                 });
-            if let Some(timeout) = self.config.request_timeout
-                && let Some(oldest) = peer.flight.overdue(now, timeout)
-            {
+            let Some(timeout) = self.config.request_timeout else {
+                continue;
+            };
+            if let Some(oldest) = peer.flight.overdue(now, timeout) {
                 late.push((id, oldest));
+            }
+            if peer
+                .untold_since()
+                .is_some_and(|since| since + timeout <= now)
+            {
+                silent.push(id);
             }
         }
         for wish in lost {
@@ -34,6 +42,11 @@ impl Replicator {
         }
         for (id, oldest) in late {
             self.handle_overdue(now, id, oldest, local);
+        }
+        for id in silent {
+            if self.peers.contains_key(&id) {
+                self.disconnect(now, id, Error::WantTimeout, local);
+            }
         }
         let waiting: Vec<PeerId> = self.peers.keys().copied().collect();
         for id in waiting {

@@ -139,6 +139,12 @@ impl Peer {
         self.downloading && self.remote_uploading
     }
 
+    /// Since when the peer has let us wait for an answer about what it has. Other answers may be on their way before that one.
+    pub(crate) fn untold_since(&self) -> Option<Duration> {
+        let since = self.wants.waiting_since().filter(|_| self.delivers())?;
+        Some(since.max(self.flight.progress()))
+    }
+
     /// A block was sent that the peer is to confirm. Of those that it leaves unconfirmed only so many are remembered.
     pub(crate) fn expect_ack(&mut self, block: u64, limits: &Limits) {
         if self.unconfirmed.runs() < limits.runs {

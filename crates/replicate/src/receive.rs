@@ -96,10 +96,10 @@ impl Replicator {
         }
         let length = peer.claims.length();
         let useful = match &have.bitfield {
-            Some(bitfield) => picture(peer, start, have.length(), bitfield, local)?,
+            Some(bitfield) => picture(now, peer, start, have.length(), bitfield, local)?,
             None => {
                 if have.length() == WINDOW {
-                    peer.wants.answer(WINDOW);
+                    peer.wants.answer(now, WINDOW);
                 }
                 let end = start.saturating_add(have.length().max(1));
                 peer.claims.insert(start..end, local)
@@ -282,6 +282,7 @@ impl Replicator {
 
 /// A bitfield is the new picture of its window. Says whether there is anything worth fetching in it.
 fn picture(
+    now: Duration,
     peer: &mut Peer,
     start: u64,
     length: u64,
@@ -293,7 +294,7 @@ fn picture(
     if old {
         peer.wants.stop();
     }
-    if !peer.wants.answer(length) {
+    if !peer.wants.answer(now, length) {
         return Ok(false);
     }
     let most = if old { WINDOW } else { length.min(WINDOW) };

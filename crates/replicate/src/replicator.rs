@@ -197,7 +197,9 @@ impl Replicator {
             let flight = peer
                 .flight
                 .deadline(config.retry_after, config.request_timeout);
-            [flight, peer.answers.deadline()]
+            let untold = peer.untold_since().zip(config.request_timeout);
+            let untold = untold.map(|(since, timeout)| since + timeout);
+            [flight, untold, peer.answers.deadline()]
         });
         deadlines.flatten().min()
     }

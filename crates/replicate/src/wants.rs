@@ -11,8 +11,10 @@
 //!
 //! What the peer has of the blocks that are stored here is not remembered. So where some of them go lost, the window is asked
 //! about anew, once somebody wishes for something in it.
+//!
+//! Every peer that uploads answers every Want, so one that doesn't is not what it says, or the question was damaged on its way.
 
-use core::ops::Range;
+use core::{ops::Range, time::Duration};
 
 use bitfield::RangeSet;
 
@@ -26,6 +28,8 @@ pub(crate) struct Wants {
     /// Those in which blocks went lost here that the peer may have.
     stale: RangeSet,
     outstanding: usize,
+    /// When the first outstanding one was sent, or the last answer came.
+    progress: Duration,
     /// How many more bitfields are looked at that answer no Want: old peers send one.
     unasked: usize,
     /// How often a peer stopped uploading.
@@ -40,6 +44,7 @@ impl Wants {
             sent: RangeSet::new(),
             stale: RangeSet::new(),
             outstanding: 0,
+            progress: Duration::ZERO,
             unasked: UNASKED,
             forgotten: 0,
             never: false,
@@ -47,7 +52,7 @@ impl Wants {
     }
 
     /// Takes the first window of these blocks that was not asked about, if another Want may be sent.
-    pub(crate) fn take(&mut self, blocks: Range<u64>) -> Option<u64> {
+    pub(crate) fn take(&mut self, now: Duration, blocks: Range<u64>) -> Option<u64> {
         if self.never || self.outstanding >= MAX_OUTSTANDING || blocks.is_empty() {
             return None;
         }
@@ -56,6 +61,9 @@ impl Wants {
             return None;
         }
         self.sent.insert(window..window + 1);
+        if self.outstanding == 0 {
+            self.progress = now;
+        }
         self.outstanding += 1;
         Some(window * WINDOW)
     }
@@ -81,8 +89,9 @@ impl Wants {
 
     /// A Have of so many blocks came: if that is a whole window, it answers a Want. Says whether a bitfield in it is to
     /// be looked at.
-    pub(crate) fn answer(&mut self, length: u64) -> bool {
+    pub(crate) fn answer(&mut self, now: Duration, length: u64) -> bool {
         let counter = if length == WINDOW && self.outstanding > 0 {
+            self.progress = now;
             &mut self.outstanding
         } else {
             &mut self.unasked
@@ -92,9 +101,10 @@ impl Wants {
         expected
     }
 
-    /// Never sends another Want.
+    /// Never sends another Want, and expects no answer to those that were sent.
     pub(crate) fn stop(&mut self) {
         self.never = true;
+        self.outstanding = 0;
     }
 
     /// The peer doesn't upload any more, so it will have to be asked again if it resumes, unless it makes a habit of that.
@@ -109,6 +119,11 @@ impl Wants {
     /// Whether an answer to a Want is still to come.
     pub(crate) fn are_outstanding(&self) -> bool {
         self.outstanding > 0
+    }
+
+    /// Since when an answer is waited for, if one is.
+    pub(crate) fn waiting_since(&self) -> Option<Duration> {
+        self.are_outstanding().then_some(self.progress)
     }
 }
 
@@ -127,58 +142,65 @@ const MAX_FORGOTTEN: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::{WINDOW, Wants};
+
+    const NOW: Duration = Duration::ZERO;
 
     #[test]
     fn asks_about_each_window_once() {
         let mut wants = Wants::new();
-        assert_eq!(wants.take(0..1), Some(0));
-        assert_eq!(wants.take(0..WINDOW), None);
-        assert_eq!(wants.take(0..WINDOW + 1), Some(WINDOW));
-        assert_eq!(wants.take(5 * WINDOW + 7..5 * WINDOW + 8), Some(5 * WINDOW));
-        assert_eq!(wants.take(3..3), None);
+        assert_eq!(wants.take(NOW, 0..1), Some(0));
+        assert_eq!(wants.take(NOW, 0..WINDOW), None);
+        assert_eq!(wants.take(NOW, 0..WINDOW + 1), Some(WINDOW));
+        assert_eq!(
+            wants.take(NOW, 5 * WINDOW + 7..5 * WINDOW + 8),
+            Some(5 * WINDOW)
+        );
+        assert_eq!(wants.take(NOW, 3..3), None);
         wants.forget();
-        assert_eq!(wants.take(0..1), Some(0));
+        assert_eq!(wants.take(NOW, 0..1), Some(0));
     }
 
     #[test]
     fn asks_again_where_something_was_lost_once_it_is_wished_for() {
         let mut wants = Wants::new();
         for window in 0..3 {
-            assert_eq!(wants.take(0..3 * WINDOW), Some(window * WINDOW));
+            assert_eq!(wants.take(NOW, 0..3 * WINDOW), Some(window * WINDOW));
         }
         wants.doubt(WINDOW + 5..2 * WINDOW + 1);
-        assert_eq!(wants.take(0..3 * WINDOW), None);
+        assert_eq!(wants.take(NOW, 0..3 * WINDOW), None);
         wants.renew(0..WINDOW);
-        assert_eq!(wants.take(0..3 * WINDOW), None);
+        assert_eq!(wants.take(NOW, 0..3 * WINDOW), None);
         wants.renew(WINDOW - 1..WINDOW + 1);
-        assert_eq!(wants.take(0..3 * WINDOW), Some(WINDOW));
+        assert_eq!(wants.take(NOW, 0..3 * WINDOW), Some(WINDOW));
         wants.renew(0..u64::MAX);
-        assert_eq!(wants.take(0..3 * WINDOW), Some(2 * WINDOW));
+        assert_eq!(wants.take(NOW, 0..3 * WINDOW), Some(2 * WINDOW));
         wants.renew(0..u64::MAX);
-        assert_eq!(wants.take(0..3 * WINDOW), None);
+        assert_eq!(wants.take(NOW, 0..3 * WINDOW), None);
     }
 
     #[test]
     fn stops_at_sixteen_unanswered() {
         let mut wants = Wants::new();
         let taken = (0..40)
-            .filter(|_| wants.take(0..100 * WINDOW).is_some())
+            .filter(|_| wants.take(NOW, 0..100 * WINDOW).is_some())
             .count();
         assert_eq!(taken, 16);
-        assert!(wants.answer(WINDOW));
-        assert_eq!(wants.take(0..100 * WINDOW), Some(16 * WINDOW));
-        assert_eq!(wants.take(0..100 * WINDOW), None);
+        assert!(wants.answer(NOW, WINDOW));
+        assert_eq!(wants.take(NOW, 0..100 * WINDOW), Some(16 * WINDOW));
+        assert_eq!(wants.take(NOW, 0..100 * WINDOW), None);
     }
 
     #[test]
     fn looks_at_few_bitfields_that_nobody_asked_for() {
         let mut wants = Wants::new();
-        wants.take(0..1);
-        let seen = (0..100).filter(|_| wants.answer(WINDOW)).count();
+        wants.take(NOW, 0..1);
+        let seen = (0..100).filter(|_| wants.answer(NOW, WINDOW)).count();
         assert_eq!(seen, 17);
-        wants.take(0..WINDOW + 1);
-        assert!(!wants.answer(8192) && wants.answer(WINDOW));
+        wants.take(NOW, 0..WINDOW + 1);
+        assert!(!wants.answer(NOW, 8192) && wants.answer(NOW, WINDOW));
     }
 
     #[test]
@@ -186,8 +208,24 @@ mod tests {
         let mut wants = Wants::new();
         let asked = (0..1000).filter(|_| {
             wants.forget();
-            wants.take(0..1).is_some()
+            wants.take(NOW, 0..1).is_some()
         });
         assert_eq!(asked.count(), 64);
+    }
+
+    #[test]
+    fn waits_since_the_first_question_or_the_last_answer() {
+        let at = Duration::from_secs;
+        let mut wants = Wants::new();
+        assert_eq!(wants.waiting_since(), None);
+        wants.take(at(3), 0..1);
+        wants.take(at(5), WINDOW..WINDOW + 1);
+        assert_eq!(wants.waiting_since(), Some(at(3)));
+        wants.answer(at(8), WINDOW);
+        assert_eq!(wants.waiting_since(), Some(at(8)));
+        wants.answer(at(9), 1);
+        assert_eq!(wants.waiting_since(), Some(at(8)));
+        wants.stop();
+        assert_eq!(wants.waiting_since(), None);
     }
 }

@@ -360,7 +360,10 @@ fn is_loss(error: &PeerError) -> bool {
                 | ProtocolError::SendTimeout
                 | ProtocolError::HungUp
         ),
-        PeerError::Replication(error) => matches!(error, ReplicationError::RequestTimeout { .. }),
+        PeerError::Replication(error) => matches!(
+            error,
+            ReplicationError::RequestTimeout { .. } | ReplicationError::WantTimeout
+        ),
         _ => false,
     }
 }

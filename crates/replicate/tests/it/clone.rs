@@ -111,6 +111,34 @@ fn several_sources_share_the_work_and_all_end() {
 }
 
 #[test]
+fn what_a_writer_has_lost_is_not_waited_for() {
+    for seed in 0..10 {
+        let mut world = World::new(seed);
+        let (writer, reader) = (world.writer(100), world.reader());
+        world.clear(writer, 10..20);
+        let link = world.join(writer, reader, false);
+        world.settle();
+        assert_eq!(world.links[link].closed, [true, true]);
+        let all = world.nodes[writer].feed.blocks.clone();
+        assert_eq!(world.nodes[reader].feed.blocks, all);
+    }
+}
+
+#[test]
+fn what_a_reader_lacks_may_still_come_to_it() {
+    let mut world = World::new(1);
+    let (writer, reader) = (world.writer(100), world.reader());
+    let middle = world.add(Config::default(), Model::with(100, 0..60));
+    let link = world.join(middle, reader, false);
+    world.run_until(Duration::from_secs(600));
+    assert_eq!(world.links[link].closed, [false, false]);
+    world.join(writer, middle, false);
+    world.settle();
+    assert!(world.nodes[reader].feed.is_full());
+    assert_eq!(world.links[link].closed, [true, true]);
+}
+
+#[test]
 fn lying_about_the_length_keeps_nobody_else() {
     let mut world = World::new(3);
     let (writer, reader) = (world.writer(50), world.reader());

@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use hypercore_replicate::{Config, Error};
+use wire::{Message, Status};
 
-use crate::{model::Model, world::World};
+use crate::{
+    face::{Face, WINDOW, error},
+    model::Model,
+    world::World,
+};
 
 #[test]
 fn liars_do_not_stop_honest_peers() {
@@ -120,4 +125,49 @@ fn unhave_lets_others_be_asked_at_once() {
     world.settle();
     assert_eq!(world.now, Duration::ZERO);
     assert!(world.nodes[reader].feed.blocks.contains(4));
+}
+
+/// What the peer of a reader has met with at this time.
+fn look(reader: &mut Face, seconds: u64) -> Option<Error> {
+    reader.now = Duration::from_secs(seconds);
+    let due = reader.replicator.poll_timeout();
+    if due.is_some_and(|due| due <= reader.now) {
+        reader
+            .replicator
+            .handle_timeout(reader.now, &reader.feed.clone());
+    }
+    error(&reader.drain()).cloned()
+}
+
+#[test]
+fn who_never_says_what_it_has_is_dropped_after_the_timeout() {
+    let mut reader = Face::reader();
+    assert_eq!(look(&mut reader, 19), None);
+    assert_eq!(look(&mut reader, 20), Some(Error::WantTimeout));
+    assert!(!reader.is_connected());
+}
+
+#[test]
+fn who_said_what_it_has_owes_nothing() {
+    let mut reader = Face::reader();
+    reader.now = Duration::from_secs(19);
+    reader.picture(0, &[]);
+    assert_eq!(reader.replicator.poll_timeout(), None);
+    // Each question has its own time.
+    reader
+        .replicator
+        .want(reader.now, WINDOW, &reader.feed.clone());
+    assert_eq!(look(&mut reader, 38), None);
+    assert_eq!(look(&mut reader, 39), Some(Error::WantTimeout));
+}
+
+#[test]
+fn who_stops_uploading_owes_nothing() {
+    let mut reader = Face::reader();
+    reader.say(Message::Status(Status {
+        uploading: Some(false),
+        downloading: Some(true),
+    }));
+    assert_eq!(reader.replicator.poll_timeout(), None);
+    assert_eq!(look(&mut reader, 1000), None);
 }

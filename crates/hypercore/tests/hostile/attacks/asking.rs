@@ -26,9 +26,11 @@ pub(crate) fn attacks() -> Vec<Attack> {
             |arena| Box::pin(wants(arena)),
         )
         .memory(DEAF),
-        Attack::new("fd-want-amp", End(&["SendTimeout"]), |arena| {
-            Box::pin(amplified(arena))
-        })
+        Attack::new(
+            "fd-want-amp",
+            End(&["SendTimeout", "WantTimeout"]),
+            |arena| Box::pin(amplified(arena)),
+        )
         .on(Victim::Comb)
         .memory(DEAF),
         Attack::new("fd-want-heard", Bear, |arena| Box::pin(wants_heard(arena)))
