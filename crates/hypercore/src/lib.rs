@@ -55,12 +55,14 @@ mod events;
 mod extension;
 mod gate;
 mod get;
+mod get_range;
 mod handle;
 mod hooks;
 mod hypercore;
 mod input;
 mod limits;
 mod member;
+mod patience;
 mod peers;
 mod questions;
 mod read;
@@ -115,7 +117,8 @@ pub use crate::{
     events::{Event, Events},
     extension::{Extension, Messages},
     gate::{Gate, GateLimits, Occupancy, Pass, TurnedAway},
-    get::{Get, GetRange},
+    get::Get,
+    get_range::GetRange,
     handle::{ConnectionHandle, Hold, Remote, Transport},
     hooks::{Signer, Source, Verifier},
     hypercore::Hypercore,

@@ -8,20 +8,18 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use feed::SeekStep;
 use futures_io::{AsyncRead, AsyncSeek};
-use futures_lite::future;
-use replicate::Wish;
 
 use crate::{
     Encoding, Error, Hypercore, Result,
     core::Core,
-    get::{Patience, Wait, fetch, within},
+    get::fetch,
     hypercore::bounded,
+    patience::{Missing, Patience, waiting_options},
     runtime::BoxFuture,
 };
 
@@ -49,7 +47,7 @@ impl<E: Encoding> Hypercore<E> {
     /// [`Error::Disk`], [`Error::Feed`] if the tree is damaged.
     pub fn seek(&self, byte: u64) -> Seek {
         Seek {
-            patience: self.core().patience(),
+            patience: Patience::of(self.core()),
             core: Arc::clone(self.core()),
             byte,
         }
@@ -76,6 +74,7 @@ impl<E: Encoding> Hypercore<E> {
         let range = bounded(&range, u64::MAX);
         ByteReader {
             core: Arc::clone(self.core()),
+            patience: Patience::of(self.core()),
             start: range.start,
             end: (range.end < u64::MAX).then_some(range.end),
             position: range.start,
@@ -97,24 +96,7 @@ pub struct Seek {
 }
 
 impl Seek {
-    /// Whether to wait for hashes that aren't stored here, and for a feed that is too short to grow. Default: yes. If not,
-    /// the call fails with [`Error::ByteNotLocal`].
-    pub fn wait(mut self, yes: bool) -> Self {
-        self.patience.wait = if yes { Wait::Forever } else { Wait::Never };
-        self
-    }
-
-    /// Waits only as long as there is a peer that may know; fails with [`Error::ByteNotLocal`] otherwise.
-    pub fn if_available(mut self) -> Self {
-        self.patience.wait = Wait::WhileAvailable;
-        self
-    }
-
-    /// How long to wait at most; then the call fails with [`Error::TimedOut`].
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.patience.timeout = Some(timeout);
-        self
-    }
+    waiting_options!("ByteNotLocal", "ByteNotLocal");
 }
 
 impl IntoFuture for Seek {
@@ -128,8 +110,8 @@ impl IntoFuture for Seek {
                 byte,
                 patience,
             } = self;
-            let seeking = find(&core, byte, patience.wait);
-            within(&core, patience.timeout, seeking).await
+            let seeking = find(&core, byte, patience);
+            patience.limit(&core, seeking).await
         })
     }
 }
@@ -143,42 +125,19 @@ impl fmt::Debug for Seek {
     }
 }
 
-async fn find(core: &Arc<Core>, byte: u64, wait: Wait) -> Result<(u64, u64)> {
+async fn find(core: &Arc<Core>, byte: u64, patience: Patience) -> Result<(u64, u64)> {
     loop {
         core.check_open()?;
-        let wish = match find_local(core, byte) {
+        let missing = match find_local(core, byte) {
             Ok(Place::Found(block, offset)) => return Ok((block, offset)),
-            Ok(Place::Unknown(within)) => Wish::Seek {
-                bytes: byte,
-                within,
+            Ok(Place::Unknown(within)) => Missing::Hashes { byte, within },
+            Err(Error::Feed(feed::Error::BeyondEnd { .. })) => Missing::Byte {
+                byte,
+                length: core.read(|feed| feed.length()),
             },
-            Err(Error::Feed(feed::Error::BeyondEnd { .. })) => {
-                Wish::Length(core.read(|feed| feed.length()) + 1)
-            }
             Err(error) => return Err(error),
         };
-        let longer = match &wish {
-            Wish::Length(length) => Some(*length),
-            _ => None,
-        };
-        let wish = core.wish(wish);
-        let hopeless = async {
-            loop {
-                // Listen first, look second, so that nothing that changes in between is missed.
-                let changed = core.changed();
-                let hope = match (wait, longer) {
-                    (Wait::Forever, _) => true,
-                    (Wait::Never, _) => false,
-                    (Wait::WhileAvailable, Some(length)) => core.is_length_available(length),
-                    (Wait::WhileAvailable, None) => core.is_anybody_there(),
-                };
-                if !hope {
-                    return Err(Error::ByteNotLocal { byte });
-                }
-                changed.await;
-            }
-        };
-        future::or(wish.granted(), hopeless).await?;
+        patience.obtain(core, missing).await?;
     }
 }
 
@@ -206,6 +165,7 @@ pub(crate) fn find_local(core: &Core, byte: u64) -> Result<Place> {
 #[must_use = "nothing is read until it is polled"]
 pub struct ByteReader {
     core: Arc<Core>,
+    patience: Patience,
     start: u64,
     end: Option<u64>,
     /// In bytes of the feed.
@@ -222,6 +182,8 @@ struct Piece {
 }
 
 impl ByteReader {
+    waiting_options!("ByteNotLocal", "NotAvailable");
+
     fn end(&mut self) -> u64 {
         let core = &self.core;
         *self
@@ -244,41 +206,53 @@ impl ByteReader {
     /// Fetches the block that holds the position. Behind the one at hand that is mostly the next.
     fn fetch(&self) -> BoxFuture<Result<Piece>> {
         let (core, position) = (Arc::clone(&self.core), self.position);
+        let patience = self.patience;
         let piece = self.current.as_ref();
         let next = piece.filter(|piece| piece.start + piece.bytes.len() as u64 == position);
         let next = next.map(|piece| piece.block + 1);
         Box::pin(async move {
-            let mut place = next.map(|block| (block, position));
-            loop {
-                let (block, start) = match place.take() {
-                    Some(next) => next,
-                    None => {
-                        let (block, offset) = find(&core, position, Wait::Forever).await?;
-                        (block, position - offset)
-                    }
-                };
-                let bytes = fetch(&core, block, Patience::default(), None).await?;
-                // Of two blocks neither of which was here it is certain only now which one has the byte.
-                if next.is_none() && position > 0 {
-                    let (certain, offset) = find(&core, position, Wait::Forever).await?;
-                    if (certain, position - offset) != (block, start) {
-                        place = Some((certain, position - offset));
-                        continue;
-                    }
-                }
-                if !bytes.is_empty() {
-                    return Ok(Piece {
-                        block,
-                        start,
-                        bytes,
-                    });
-                }
-                // Byte 0 is looked up as the first one of block 0, even if that is empty.
-                if position == 0 {
-                    place = Some((block + 1, start));
-                }
-            }
+            let fetching = fetch_piece(&core, position, next, patience);
+            patience.limit(&core, fetching).await
         })
+    }
+}
+
+/// The block that holds a byte, and where it begins. `next` is the first that can be if the one before it has just been read.
+async fn fetch_piece(
+    core: &Arc<Core>,
+    position: u64,
+    next: Option<u64>,
+    patience: Patience,
+) -> Result<Piece> {
+    let mut place = next.map(|block| (block, position));
+    loop {
+        let (block, start) = match place.take() {
+            Some(next) => next,
+            None => {
+                let (block, offset) = find(core, position, patience).await?;
+                (block, position - offset)
+            }
+        };
+        let bytes = fetch(core, block, patience, None).await?;
+        // Of two blocks neither of which was here it is certain only now which one has the byte.
+        if next.is_none() && position > 0 {
+            let (certain, offset) = find(core, position, patience).await?;
+            if (certain, position - offset) != (block, start) {
+                place = Some((certain, position - offset));
+                continue;
+            }
+        }
+        if !bytes.is_empty() {
+            return Ok(Piece {
+                block,
+                start,
+                bytes,
+            });
+        }
+        // Byte 0 is looked up as the first one of block 0, even if that is empty.
+        if position == 0 {
+            place = Some((block + 1, start));
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -16,8 +15,9 @@ use futures_core::Stream;
 use crate::{
     Encoding, Result,
     core::Core,
-    get::{Patience, Wait, decode, fetch},
+    get::{decode, fetch},
     hypercore::bounded,
+    patience::{Patience, waiting_options},
     read::read_local_range,
     runtime::BoxFuture,
 };
@@ -46,6 +46,8 @@ pub struct ReadStream<E: Encoding> {
     core: Arc<Core>,
     encoding: E,
     options: Options,
+    /// With each block.
+    patience: Patience,
     state: State,
     /// Blocks that were read ahead, the next one first.
     ahead: VecDeque<Bytes>,
@@ -59,7 +61,6 @@ struct Options {
     tail: bool,
     snapshot: bool,
     reverse: bool,
-    patience: Patience,
     batch: usize,
 }
 
@@ -91,20 +92,16 @@ impl<E: Encoding> ReadStream<E> {
                 tail: false,
                 snapshot: true,
                 reverse: false,
-                patience: core.patience(),
                 batch: 1,
             },
+            patience: Patience::of(&core),
             state: State::New,
             ahead: VecDeque::new(),
             core,
         }
     }
 
-    /// Waits for each block only as long as some connected peer has it or hasn't said yet what it has.
-    pub fn if_available(mut self) -> Self {
-        self.options.patience.wait = Wait::WhileAvailable;
-        self
-    }
+    waiting_options!("NotLocal", "NotAvailable");
 
     /// Whether to go on with what is appended later, and never end. A range with an end ends there all the same.
     pub fn live(mut self, yes: bool) -> Self {
@@ -132,18 +129,6 @@ impl<E: Encoding> ReadStream<E> {
         self
     }
 
-    /// Whether to wait for blocks that aren't stored here. Default: yes. If not, the stream fails at the first of them.
-    pub fn wait(mut self, yes: bool) -> Self {
-        self.options.patience.wait = if yes { Wait::Forever } else { Wait::Never };
-        self
-    }
-
-    /// How long to wait for each block at most.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.patience.timeout = Some(timeout);
-        self
-    }
-
     /// How many blocks to read at a time where they are stored here already. Default: 1.
     pub fn batch(mut self, blocks: usize) -> Self {
         self.options.batch = blocks.max(1);
@@ -156,6 +141,7 @@ impl<E: Encoding> ReadStream<E> {
             core: self.core,
             encoding,
             options: self.options,
+            patience: self.patience,
             state: self.state,
             ahead: self.ahead,
         }
@@ -214,10 +200,13 @@ impl<E: Encoding> ReadStream<E> {
             self.read_ahead(block, end)?;
         }
         let Some(bytes) = self.ahead.pop_front() else {
-            let (core, patience) = (Arc::clone(&self.core), self.options.patience);
+            let (core, patience) = (Arc::clone(&self.core), self.patience);
             self.state = State::Waiting {
                 block,
-                bytes: Box::pin(async move { fetch(&core, block, patience, None).await }),
+                bytes: Box::pin(async move {
+                    let reading = fetch(&core, block, patience, None);
+                    patience.limit(&core, reading).await
+                }),
                 then: (after, end),
             };
             return Ok(None);
@@ -276,6 +265,7 @@ impl<E: Encoding> fmt::Debug for ReadStream<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReadStream")
             .field("options", &self.options)
+            .field("patience", &self.patience)
             .finish_non_exhaustive()
     }
 }

@@ -5,26 +5,26 @@ use std::{
     future::{Future, IntoFuture},
     pin::Pin,
     sync::Arc,
-    time::Duration,
 };
 
-use futures_lite::future;
-use replicate::Wish;
-
-use crate::{Encoding, Error, Hypercore, Result, core::Core, get::within};
+use crate::{
+    Encoding, Hypercore, Result,
+    core::Core,
+    patience::{Missing, Patience, waiting_options},
+};
 
 impl<E: Encoding> Hypercore<E> {
     /// Waits until the feed is longer than now, by an append here or because a peer proves it, and returns its length. A
     /// sparse copy fetches the proof and no block.
     ///
     /// # Errors
-    /// The future fails with [`Error::NoUpdate`] or [`Error::TimedOut`] as its options say, and with [`Error::Closed`].
+    /// The future fails with [`Error::NoUpdate`](crate::Error::NoUpdate) or [`Error::TimedOut`](crate::Error::TimedOut) as its options
+    /// say, and with [`Error::Closed`](crate::Error::Closed).
     pub fn update(&self) -> Update {
         Update {
             core: Arc::clone(self.core()),
             min_length: None,
-            if_available: self.core().if_available(),
-            timeout: None,
+            patience: Patience::of(self.core()),
         }
     }
 }
@@ -49,8 +49,7 @@ impl<E: Encoding> Hypercore<E> {
 pub struct Update {
     core: Arc<Core>,
     min_length: Option<u64>,
-    if_available: bool,
-    timeout: Option<Duration>,
+    patience: Patience,
 }
 
 impl Update {
@@ -60,18 +59,7 @@ impl Update {
         self
     }
 
-    /// Waits only as long as some connected peer claims such a length or hasn't said yet; fails with [`Error::NoUpdate`]
-    /// otherwise, and at once if there is no peer.
-    pub fn if_available(mut self) -> Self {
-        self.if_available = true;
-        self
-    }
-
-    /// How long to wait at most; then the call fails with [`Error::TimedOut`].
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
+    waiting_options!("NoUpdate", "NoUpdate");
 }
 
 impl IntoFuture for Update {
@@ -85,30 +73,11 @@ impl IntoFuture for Update {
             let length = core.read(|feed| feed.length());
             let min = self.min_length.unwrap_or(length.saturating_add(1));
             if length < min {
-                let wish = core.wish(Wish::Length(min));
-                let grown = wish.granted();
-                let waiting = async {
-                    match self.if_available {
-                        true => future::or(grown, hopeless(core, min)).await,
-                        false => grown.await,
-                    }
-                };
-                within(core, self.timeout, waiting).await?;
+                let growing = self.patience.obtain(core, Missing::Length(min));
+                self.patience.limit(core, growing).await?;
             }
             Ok(core.read(|feed| feed.length()))
         })
-    }
-}
-
-/// Fails once nobody claims to have such a length and nobody has still to say.
-async fn hopeless(core: &Core, min: u64) -> Result<()> {
-    loop {
-        // Listen first, look second, so that nothing that changes in between is missed.
-        let changed = core.changed();
-        if !core.is_length_available(min) {
-            return Err(Error::NoUpdate);
-        }
-        changed.await;
     }
 }
 
@@ -116,8 +85,7 @@ impl fmt::Debug for Update {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Update")
             .field("min_length", &self.min_length)
-            .field("if_available", &self.if_available)
-            .field("timeout", &self.timeout)
+            .field("patience", &self.patience)
             .finish_non_exhaustive()
     }
 }

@@ -1,17 +1,11 @@
 //! Something that a caller waits for, and whether there is hope for it.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use async_channel::Receiver;
 use replicate::WishId;
 
-use crate::{
-    Error, Result,
-    core::Core,
-    get::{Patience, Wait},
-    state::State,
-    view::View,
-};
+use crate::{Error, Result, core::Core, state::State, view::View};
 
 /// A wish that the replicator knows of, until it is granted or this is dropped.
 pub(crate) struct Wish {
@@ -69,24 +63,18 @@ impl Core {
         }
     }
 
-    /// What to do about missing blocks unless the caller says.
-    pub(crate) fn patience(&self) -> Patience {
-        Patience {
-            wait: match self.if_available() {
-                true => Wait::WhileAvailable,
-                false => Wait::Forever,
-            },
-            timeout: None,
+    /// The first of these blocks that isn't here and that no peer has which could be shown to belong to this feed. None as long
+    /// as that may still turn out.
+    pub(crate) fn first_unavailable(&self, blocks: Range<u64>) -> Option<u64> {
+        if self.discovery().is_going_on() {
+            return None;
         }
-    }
-
-    /// Whether some peer has a block that can be shown to belong to this feed, or may turn out to.
-    pub(crate) fn is_available(&self, block: u64) -> bool {
-        self.discovery().is_going_on() || {
-            let state = self.state();
-            let view = View(&state.feed);
-            state.replicator.is_available(block, &view) || state.replicator.is_asking()
+        let state = self.state();
+        if state.replicator.is_asking() {
+            return None;
         }
+        let view = View(&state.feed);
+        state.replicator.first_unavailable(blocks, &view)
     }
 
     /// Whether there is anybody who may know where a byte is.

@@ -88,6 +88,11 @@ impl Claims {
         self.blocks.next_in(from)
     }
 
+    /// The first block at or after `from` that the peer isn't known to have.
+    pub(crate) fn next_out(&self, from: u64) -> u64 {
+        self.blocks.next_out(from)
+    }
+
     /// Whether the peer is known to have all blocks of a range.
     pub(crate) fn contains_all(&self, blocks: Range<u64>) -> bool {
         self.blocks.contains_all(blocks)

@@ -13,7 +13,7 @@
 //! An answer that comes before the proving one is left aside by its owner. It is asked for again, but not behind a proving one:
 //! that has to be stored first.
 
-use core::time::Duration;
+use core::{ops::Range, time::Duration};
 
 use crate::{Local, PeerId, Replicator, choose::Chooser, flight::Kind, peer::Peer};
 
@@ -89,12 +89,27 @@ impl Peer {
 
     /// Whether the proof of a block, as this peer has it, leads to what is stored here, as far as that is known.
     pub(crate) fn links(&self, block: u64, local: &dyn Local) -> bool {
-        match self.older {
-            Some(older) if self.claims.length() <= older.claimed && block < local.length() => {
-                local.is_linked(block, older.length)
-            }
-            _ => true,
+        match self.older_for(block, local) {
+            Some(older) => local.is_linked(block, older.length),
+            None => true,
         }
+    }
+
+    /// If this peer can deliver a block: one past the last that it can deliver from there on, as far as that is known.
+    fn offers(&self, block: u64, local: &dyn Local) -> Option<u64> {
+        if !self.claims.contains(block) || !self.links(block, local) {
+            return None;
+        }
+        Some(match self.older_for(block, local) {
+            Some(_) => block.saturating_add(1),
+            None => self.claims.next_out(block),
+        })
+    }
+
+    /// The peer's feed, if it is so much older that its proof of the block may lead nowhere.
+    fn older_for(&self, block: u64, local: &dyn Local) -> Option<Older> {
+        self.older
+            .filter(|older| self.claims.length() <= older.claimed && block < local.length())
     }
 }
 
@@ -162,9 +177,28 @@ impl Replicator {
 
     /// Whether a block is stored, or some peer that delivers claims to have it and its proof can be understood, or will be.
     pub fn is_available(&self, block: u64, local: &dyn Local) -> bool {
-        let mut peers = self.peers.values().filter(|peer| peer.delivers());
-        let claimed = peers.any(|peer| peer.claims.contains(block) && peer.links(block, local));
-        local.has(block) || claimed && (block < local.proving().end || self.is_growth_proven(local))
+        let blocks = block..block.saturating_add(1);
+        self.first_unavailable(blocks, local).is_none()
+    }
+
+    /// The first of these blocks that isn't available in the sense of [`is_available`](Self::is_available). O(log n) for each
+    /// peer and each run of blocks that are missing or claimed, and for each block that an older feed may prove.
+    pub fn first_unavailable(&self, blocks: Range<u64>, local: &dyn Local) -> Option<u64> {
+        let end = match self.is_growth_proven(local) {
+            true => u64::MAX,
+            false => local.proving().end,
+        };
+        let delivering = || self.peers.values().filter(|peer| peer.delivers());
+        let mut block = local.next_missing(blocks.start);
+        while block < blocks.end {
+            let offered = delivering().filter_map(|peer| peer.offers(block, local));
+            let offered = offered.max().filter(|_| block < end);
+            let Some(offered) = offered else {
+                return Some(block);
+            };
+            block = local.next_missing(offered.min(end));
+        }
+        None
     }
 
     /// Whether the feed has a length in blocks, or some peer claims it and some peer can show that it is of the same history.

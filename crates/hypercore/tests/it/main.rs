@@ -28,6 +28,7 @@ mod many;
 mod opening;
 mod options;
 mod pair;
+mod patience;
 mod peers;
 mod poison;
 mod raw;

@@ -1,9 +1,9 @@
 //! Feeds that grow only where it is shown that the longer one begins with the shorter one.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use hypercore_replicate::{
-    Action, Config, Error, Outcome, PeerConfig, PeerId, Replicator, Wish, WishId,
+    Action, Config, Error, Local, Outcome, PeerConfig, PeerId, Replicator, Wish, WishId,
 };
 use wire::{Data, Have, Message, Request, Unhave};
 
@@ -283,6 +283,37 @@ fn of_an_older_feed_only_what_leads_to_what_is_stored_is_asked_for_again() {
     // And once it has a newer feed, all of it may be good.
     let asked = sorted(face.have(ONE, 8, 1));
     assert_eq!(asked, [(ONE, 2, false), (ONE, 4, false)]);
+}
+
+#[test]
+fn of_a_range_the_first_block_is_found_that_none_of_the_peers_has() {
+    let mut rng = testkit::Rng::new(5);
+    for _ in 0..300 {
+        let length = rng.below(12);
+        let mut face = Face::new(length, true);
+        face.feed.blocks = (0..length)
+            .filter(|_| rng.below(3) == 0)
+            .map(|block| block..block + 1)
+            .collect();
+        let mut had: BTreeSet<u64> = face.feed.blocks.iter().flatten().collect();
+        for _ in 0..rng.below(8) {
+            let peer = if rng.below(2) == 0 { ONE } else { OTHER };
+            let (start, count) = (rng.below(25), 1 + rng.below(6));
+            face.have(peer, start, count);
+            had.extend(start..start + count);
+        }
+        // Without a block that shows the growth nothing behind the end is of use.
+        let proving = face.feed.proving();
+        let shown = proving.end == u64::MAX || proving.clone().any(|block| had.contains(&block));
+        for start in 0..30 {
+            let first = (start..start + 9)
+                .find(|block| !had.contains(block) || *block >= proving.end && !shown);
+            let found = face
+                .replicator
+                .first_unavailable(start..start + 9, &face.feed);
+            assert_eq!(found, first, "{start} {had:?} {proving:?}");
+        }
+    }
 }
 
 #[test]
