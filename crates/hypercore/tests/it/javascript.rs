@@ -5,6 +5,21 @@
 //! sinks and the cutting of bytes in `streams`; seeking in `seeking`; audits in `space`; signatures and roots in `trust`;
 //! updates and downloads in `fetching`; hashes before blocks in `copying`. Here is the rest: how often the files are written
 //! and read, which bytes are in them, calls that overlap, and copies made in any order.
+//!
+//! Below it are the tests with peers, a module for each of JavaScript's files, named as they are there and played on a simulated
+//! network. `docs/javascript-tests.md` says for each test of JavaScript's which one of ours shows the same.
+
+mod ack;
+mod extensions;
+mod head;
+mod parts;
+mod replicate;
+mod seek;
+mod stage;
+mod stats;
+mod switches;
+mod three;
+mod update;
 
 use std::time::Duration;
 

@@ -40,3 +40,13 @@ mod strangers;
 mod streams;
 mod trust;
 mod watched;
+
+// What whole feeds are simulated with. Not all of it is needed here.
+#[path = "../sim/faults.rs"]
+#[allow(dead_code, reason = "shared with the simulated worlds")]
+mod faults;
+#[path = "../sim/net.rs"]
+#[allow(dead_code, reason = "shared with the simulated worlds")]
+mod net;
+#[path = "../sim/runtime.rs"]
+mod runtime;
