@@ -15,7 +15,8 @@ use protocol::Security;
 
 use crate::{Connection, FeedOptions, Pass, Result, core::Core};
 
-/// A connection for one feed that is about to be driven. Await it, or spawn it: it does nothing by itself.
+/// A connection for one feed that is about to be driven. Await it, or spawn it: it does nothing by itself. Calls that wait only
+/// while something is available count on it as soon as it has become a future, though that may not have been polled yet.
 ///
 /// # Cancellation
 /// Dropping the future drops the socket. What was stored stays, and requests that were under way go to other peers.
@@ -127,8 +128,10 @@ where
             mut connection,
             options,
         } = self;
+        // Already here, so that whoever waits for blocks before the connection is first polled waits for it too.
+        let added = connection.handle().add_core(&core, options);
         Box::pin(async move {
-            connection.handle().add_core(&core, options)?;
+            added?;
             connection.options.only = Some(core);
             connection.run(socket).await
         })

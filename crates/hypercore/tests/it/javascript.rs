@@ -11,6 +11,7 @@
 
 mod ack;
 mod extensions;
+mod get;
 mod head;
 mod parts;
 mod replicate;
