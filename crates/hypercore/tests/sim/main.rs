@@ -15,6 +15,7 @@ mod edge;
 mod ends;
 mod faults;
 mod found;
+mod growth;
 mod liars;
 mod memory;
 mod net;
