@@ -15,6 +15,7 @@ impl Replicator {
         let mut silent = Vec::new();
         let mut lost = Vec::new();
         for (&id, peer) in &mut self.peers {
+            peer.forgive_older(now);
             let traffic = &mut self.traffic;
             peer.flight
                 .mark_slow(now, self.config.retry_after, |asked| {

@@ -87,6 +87,19 @@ impl Peer {
         (block < proving.end && !self.flight.is_slow(block)).then_some(block)
     }
 
+    /// When an older feed of the peer is to be tried again.
+    pub(crate) fn older_again(&self) -> Option<Duration> {
+        self.older.map(|older| older.again)
+    }
+
+    /// Tries an older feed of the peer again, if it is time.
+    pub(crate) fn forgive_older(&mut self, now: Duration) {
+        if self.older_again().is_some_and(|again| again <= now) {
+            self.older = None;
+            self.idle_at = None;
+        }
+    }
+
     /// Whether the proof of a block, as this peer has it, leads to what is stored here, as far as that is known.
     pub(crate) fn links(&self, block: u64, local: &dyn Local) -> bool {
         match self.older_for(block, local) {
@@ -120,7 +133,12 @@ pub(crate) struct Older {
     length: u64,
     /// The length that the peer claimed when it was asked. If it claims more, it has a newer feed.
     claimed: u64,
+    /// When it may be asked all the same: of a feed that grew by hashes alone nothing is announced.
+    again: Duration,
 }
+
+/// What an old feed of a peer costs: one block in so much time that isn't understood, if somebody wishes for it.
+const AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 impl Chooser<'_> {
     /// Sees to it that the answer to a request for a block can be understood: asks about a proving block first. Says whether
@@ -166,6 +184,7 @@ impl Replicator {
                     peer.older = Some(Older {
                         length: signed,
                         claimed: asked.map_or(0, |asked| asked.claimed),
+                        again: now + AGAIN_AFTER,
                     });
                 }
                 false => peer.unproven_at = Some(local.length()),

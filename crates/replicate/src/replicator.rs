@@ -199,7 +199,7 @@ impl Replicator {
                 .deadline(config.retry_after, config.request_timeout);
             let untold = peer.untold_since().zip(config.request_timeout);
             let untold = untold.map(|(since, timeout)| since + timeout);
-            [flight, untold, peer.answers.deadline()]
+            [flight, untold, peer.answers.deadline(), peer.older_again()]
         });
         deadlines.flatten().min()
     }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use bytes::Bytes;
 use hypercore_replicate::{
     Action, Config, Error, Local, Outcome, PeerConfig, PeerId, Replicator, Wish, WishId,
 };
@@ -313,6 +314,31 @@ fn of_a_range_the_first_block_is_found_that_none_of_the_peers_has() {
                 .first_unavailable(start..start + 9, &face.feed);
             assert_eq!(found, first, "{start} {had:?} {proving:?}");
         }
+    }
+}
+
+#[test]
+fn an_older_feed_may_have_grown_in_silence() {
+    let mut face = Face::new(9, true);
+    face.want(0);
+    let have = |bits: &'static [u8]| {
+        Message::Have(Have {
+            start: 0,
+            length: Some(1 << 20),
+            bitfield: Some(Bytes::from_static(bits)),
+            ack: None,
+        })
+    };
+    assert_eq!(face.say(OTHER, have(&[])), []);
+    assert_eq!(face.say(ONE, have(&[2, 0xf8])), [(ONE, 0, false)]);
+    assert_eq!(face.answer(ONE, data(0, true, 5)), []);
+    // Nothing is announced where only hashes have come. So it is tried again, once in a minute.
+    for minute in 1..4 {
+        face.now = Duration::from_secs(60 * minute);
+        assert_eq!(face.replicator.poll_timeout(), Some(face.now));
+        face.replicator.handle_timeout(face.now, &face.feed);
+        assert_eq!(face.asked(), [(ONE, 0, false)]);
+        assert_eq!(face.answer(ONE, data(0, true, 5)), []);
     }
 }
 
