@@ -46,7 +46,7 @@ pub struct Recovery {
     pub claimed: u64,
     /// The length that is proved.
     pub length: u64,
-    /// Signatures of lengths beyond it whose blocks never reached the disk, and which nobody else has seen. They are cut off.
+    /// Signatures that the tree doesn't bear out: mostly of lengths beyond, whose blocks never reached the disk. They are cut off.
     pub cut: u64,
     /// Blocks that are signed, or were marked as stored, and aren't there. They can be fetched from whoever has them.
     pub lost: RangeSet,
@@ -96,6 +96,10 @@ pub(crate) struct Recovering {
     terms: Terms,
     claim: Claim,
     candidates: Vec<(u64, Signature)>,
+    /// The length whose signature the file ends in the middle of.
+    torn: Option<u64>,
+    /// Lengths below the one that is proved, whose signatures are left over from something else.
+    stale: Vec<u64>,
     roots: Roots,
     kind: Kind,
     stage: Stage,
@@ -143,6 +147,8 @@ impl Recovering {
             terms,
             claim,
             candidates: Vec::new(),
+            torn: None,
+            stale: Vec::new(),
             roots,
             kind,
             nodes: Vec::new(),
@@ -199,7 +205,11 @@ impl Recovering {
 
     fn scanned(&mut self, first: u64, replies: &[Bytes]) {
         let bytes = replies.first().map(|reply| &reply[..]).unwrap_or_default();
-        let entries = (first + 1..).zip(bytes.chunks(SIGNATURE as usize));
+        let entries = bytes.chunks_exact(SIGNATURE as usize);
+        if entries.remainder().iter().any(|byte| *byte != 0) {
+            self.torn = Some(first + entries.len() as u64 + 1);
+        }
+        let entries = (first + 1..).zip(entries);
         let found =
             entries.filter_map(|(length, entry)| Some((length, parse_signature(entry).ok()?)));
         self.candidates.extend(found);
@@ -252,6 +262,7 @@ impl Recovering {
             let blocks = self.roots.length()..proved.roots.length();
             self.roots = proved.roots;
             self.report.signed = proved.unsigned;
+            self.stale = proved.stale;
             self.mark(blocks, &proved.nodes);
             self.nodes = proved.nodes;
         }
@@ -272,9 +283,7 @@ impl Recovering {
             self.roots = roots;
             self.report.signed = false;
         }
-        if self.terms.accept_loss {
-            self.cut();
-        }
+        self.cut();
         self.settled()
     }
 
@@ -348,11 +357,12 @@ impl Recovering {
         self.claim.bitfield.apply(changes);
     }
 
-    /// Signatures beyond the length are to go.
+    /// Signatures that nothing bears out are to go: whoever is served a block together with one would take it for a lie.
     fn cut(&mut self) {
         let length = self.roots.length();
-        let beyond = self.candidates.iter().filter(|(other, _)| *other > length);
-        self.report.cut = beyond.count() as u64;
+        let candidates = self.candidates.iter().map(|(other, _)| *other);
+        let beyond = candidates.chain(self.torn).filter(|other| *other > length);
+        self.report.cut = (beyond.count() + self.stale.len()) as u64;
     }
 
     fn author(&self) -> bool {
@@ -384,8 +394,14 @@ impl Recovering {
         let bitfield = self.claim.bitfield;
         let pages = write_changed(&mut batch, &bitfield, &self.original, &self.claim.pages);
         self.report.pages = pages;
+        for length in &self.stale {
+            let blank = Bytes::from_static(&[0; SIGNATURE as usize]);
+            batch.write(File::Signatures, signature_offset(*length), blank);
+        }
         if self.report.cut > 0 {
             batch.truncate(File::Signatures, HEADER + SIGNATURE * length);
+            // What is signed next comes behind that, not in front of what was to go.
+            batch.barrier();
         }
         if let Stage::Free(free) = self.stage {
             self.report.cleared = free.finish(&mut batch);

@@ -36,6 +36,8 @@ pub(super) struct Walk {
     piece: Piece,
     /// Nodes since the last length that was proved.
     nodes: Vec<Node>,
+    /// Lengths since then whose signatures don't fit.
+    stale: Vec<u64>,
     /// What is proved.
     pub(super) proved: Option<Proved>,
 }
@@ -48,6 +50,8 @@ pub(super) struct Proved {
     pub(super) nodes: Vec<Node>,
     /// Whether its signature is missing.
     pub(super) unsigned: bool,
+    /// Shorter lengths whose signatures don't fit.
+    pub(super) stale: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -77,6 +81,7 @@ impl Walk {
             external,
             piece: Piece::Leaves,
             nodes: Vec::new(),
+            stale: Vec::new(),
             proved: None,
         }
     }
@@ -164,13 +169,20 @@ impl Walk {
                 .is_some_and(|signature| key.verify(&self.roots.signable(), &signature).is_ok());
             let unsigned = self.unsigned.as_ref() == Some(&self.roots);
             if signed || unsigned {
-                let mut nodes = self.proved.take().map_or(Vec::new(), |proved| proved.nodes);
+                let (mut nodes, mut stale) = match self.proved.take() {
+                    Some(proved) => (proved.nodes, proved.stale),
+                    None => (Vec::new(), Vec::new()),
+                };
                 nodes.append(&mut self.nodes);
+                stale.append(&mut self.stale);
                 self.proved = Some(Proved {
                     roots: self.roots.clone(),
                     nodes,
                     unsigned: !signed,
+                    stale,
                 });
+            } else if signature.is_some() {
+                self.stale.push(length);
             }
         }
         true

@@ -173,8 +173,8 @@ impl Record {
         };
         let (least, possible) = self.expected(at, loss);
         let state = match (self.level, loss) {
-            (Level::None, loss) if loss != Loss::Nothing => self.glance(&life)?,
-            _ => self.look(&life, least, possible)?,
+            (Level::None, loss) if loss != Loss::Nothing => self.glance(&life, possible, author)?,
+            _ => self.look(&life, least, possible, author)?,
         };
         // Of a long feed not every time.
         let deep = self.level != Level::None
@@ -219,18 +219,22 @@ impl Record {
 
     /// Where nothing is promised: what was there when the life began is still the same, if it is there. What was appended since
     /// may have got lost, and what an earlier life signed in its place come back.
-    fn glance(&self, life: &Life) -> Result<State, Wrong> {
+    fn glance(
+        &self,
+        life: &Life,
+        possible: &[Mark],
+        author: Option<&Life>,
+    ) -> Result<State, Wrong> {
         let mut state = State {
             length: life.feed.length(),
             blocks: BTreeMap::new(),
         };
         for block in life.has() {
             let Ok(bytes) = life.get(block) else { continue };
-            let known = self
-                .marks
-                .first()
-                .and_then(|mark| mark.state.blocks.get(&block));
-            if known.is_some_and(|known| *known != bytes) {
+            let known = |mark: &Mark| mark.state.blocks.get(&block).cloned();
+            let theirs = author.map(|author| author.get(block).unwrap());
+            let known = theirs.or_else(|| possible.iter().find_map(known));
+            if known.is_some_and(|known| known != bytes) {
                 return Err(Wrong::Inconsistent(format!("another block {block}")));
             }
             state.blocks.insert(block, bytes);
@@ -238,7 +242,13 @@ impl Record {
         Ok(state)
     }
 
-    fn look(&self, life: &Life, least: &State, possible: &[Mark]) -> Result<State, Wrong> {
+    fn look(
+        &self,
+        life: &Life,
+        least: &State,
+        possible: &[Mark],
+        author: Option<&Life>,
+    ) -> Result<State, Wrong> {
         let length = life.feed.length();
         if length < least.length {
             return Err(Wrong::Lost(format!("{length} of {} blocks", least.length)));
@@ -269,8 +279,10 @@ impl Record {
                 }
                 return Err(Wrong::Inconsistent(format!("block {block} can't be read")));
             };
+            // A copy may find again what an earlier life had fetched, and whose bits were lost until their page was made anew.
+            let found = author.is_some_and(|author| author.get(block).as_ref() == Ok(&bytes));
             // An empty block is there as soon as its leaf is, and however often it is cleared.
-            if Some(&bytes) != known(&block) && !bytes.is_empty() {
+            if Some(&bytes) != known(&block) && !bytes.is_empty() && !found {
                 return Err(Wrong::Inconsistent(format!("another block {block}")));
             }
             state.blocks.insert(block, bytes);

@@ -292,3 +292,48 @@ fn parents_that_got_lost_are_made_again() {
     drop(log);
     assert!(contents(&files) == whole);
 }
+
+#[test]
+fn what_is_left_of_a_signature_is_cut_off_before_another_one_is_written_behind_it() {
+    // A torn one, and one of something that isn't there any more.
+    for junk in [&[7; 32][..], &[7; 64]] {
+        for own in [true, false] {
+            let (mut log, files) = Log::writer(43);
+            (0..5).for_each(|block| log.append([made_up(43, block)]));
+            drop(log);
+            let end = 32 + 64 * 5;
+            files.file(File::Signatures).write(end, &[junk]).unwrap();
+            if !own {
+                replace(&files, File::SecretKey, &[]);
+            }
+            let mut log = Log::open(files.clone(), OpenOptions::default()).unwrap();
+            let report = log.feed.recovery().unwrap();
+            assert_eq!((report.length, report.cut, report.is_loss()), (5, 1, false));
+            assert_eq!(bytes(&files, File::Signatures).len() as u64, end);
+            if own {
+                log.append((5..8).map(|block| made_up(43, block)));
+                assert!(log.audit(true).is_clean());
+                let (mut reader, _) = Log::reader(log.feed.key());
+                reader
+                    .put(log.prove(5, false), Some(made_up(43, 5)))
+                    .unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_signature_of_an_earlier_life_below_the_end_is_blanked() {
+    let (mut log, files) = Log::writer(44);
+    log.append((0..2).map(|block| made_up(44, block)));
+    let bits = bytes(&files, File::Bitfield);
+    log.append((2..5).map(|block| made_up(44, block)));
+    drop(log);
+    // The bits are behind, and in between stands what was to be cut and came back.
+    replace(&files, File::Bitfield, &bits);
+    let place = files.file(File::Signatures);
+    place.write(32 + 64 * 3, &[&[7; 64]]).unwrap();
+    let log = Log::open(files, OpenOptions::default()).unwrap();
+    assert_eq!((log.length(), log.feed.recovery().unwrap().cut), (5, 1));
+    assert!(log.audit(true).is_clean());
+}
