@@ -33,10 +33,11 @@ cargo xtask COMMAND
 
   demo                  create a feed, append a file, serve it, clone it in a second process, compare
   test [STEP...]        everything that must hold, or some of it:
-                        fmt tidy clippy docs tests alone no-std fuzz vectors interop demo large
+                        fmt tidy clippy docs tests alone no-std fuzz vectors interop demo kill large
   ci                    the same as test, under the name that CI systems look for
   interop [WORD...]     our program against JavaScript hypercore 8 and 9; only cases whose names have the words
   crash [SEEDS]         every power cut on every operation of small feeds, and on lives that so many seeds make up (20)
+  crash kill [COUNT]    so many processes killed while they append or clone (1000), and what the next one finds
   fuzz [TARGET] [--time SECONDS]
                         libFuzzer on one target for a minute, or on all for ten seconds each
   bench [CRATE] [-- ARGUMENTS]

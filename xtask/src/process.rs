@@ -27,6 +27,15 @@ pub(crate) struct Running {
     last: String,
 }
 
+/// What was heard of a program until it was killed.
+pub(crate) struct Killed {
+    /// The lines that nobody waited for.
+    pub(crate) lines: Vec<Value>,
+    /// Whether it had ended before, and not well.
+    pub(crate) failed: bool,
+    pub(crate) complaints: String,
+}
+
 /// What is left of it.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
@@ -134,6 +143,23 @@ impl Running {
             status,
             lines,
             name: self.name.clone(),
+            complaints: self.complaints(),
+        })
+    }
+
+    /// Kills it, whatever it is doing.
+    pub(crate) fn kill(mut self) -> Result<Killed> {
+        let failed = |status: ExitStatus| !status.success();
+        let failed = self.child.try_wait()?.is_some_and(failed);
+        self.child.kill()?;
+        self.child.wait()?;
+        let mut lines = Vec::new();
+        while let Some(line) = self.next_line()? {
+            lines.push(line);
+        }
+        Ok(Killed {
+            lines,
+            failed,
             complaints: self.complaints(),
         })
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Result, demo, interop, javascript, large,
+    Result, crash, demo, interop, javascript, large,
     layers::{Kind, LAYERS},
     no_std, tidy, vectors,
     workspace::{self, cargo},
@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     with_javascript("vectors", || vectors::run(&[])),
     with_javascript("interop", || interop::run(&[])),
     step("demo", demo::run),
+    step("kill", || crash::run(&["kill", "30"])),
     step("large", large::run),
 ];
 
