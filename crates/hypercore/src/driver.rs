@@ -4,38 +4,30 @@
 //! and is followed by all the work that it gave rise to. The order of a turn's work is the order of the layers: messages in,
 //! blocks stored, requests served, bytes out.
 
+mod feeds;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use crypto::DiscoveryKey;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use protocol::{Config, Connection, Event, Randomness, Security};
 
 use crate::{
-    ConnectionEvent, Error, FeedOptions, Result, Session,
-    admission::{Admission, Candidate, Stage},
-    attached::{Attached, Terms},
+    ConnectionEvent, Error, Result, Session,
+    admission::Admission,
     connection::Options,
-    discovery::Expected,
     input::Input,
     questions::{About, Questions},
     ready::Bell,
     roster::{Roster, SEND_AHEAD},
     runtime::{Runtime, random},
-    shared::{Command, Known, Shared, Standing},
+    shared::{Command, Known, Shared},
     turn::{Pace, Timer, Turn, Waiting, turn},
 };
 
 /// How long a remote that has said all may take to hang up.
 const FAREWELL: Duration = Duration::from_secs(2);
-
-/// How long a feed that the remote has opened may take to be added here, before the remote is told that it isn't shared.
-/// JavaScript 8 gives up the whole connection after 4 s without a word.
-const GRACE: Duration = Duration::from_secs(2);
-
-/// How long a remote may leave it open whether it has a feed, before nobody hopes for it any longer.
-const HOPE: Duration = Duration::from_secs(20);
 
 /// Runs a connection over a socket to its end.
 pub(crate) async fn run<S>(options: Options, shared: Arc<Shared>, mut socket: S) -> Result<Session>
@@ -194,18 +186,9 @@ impl Driver {
             About::Look(name) => {
                 // What it wants to share is in the inbox by now.
                 self.obey()?;
-                if self.admission.stage(&name).is_none() {
-                    self.refuse(name)?;
-                }
+                self.looked(name)?;
             }
-            About::Feed(name) => match self.admission.take(&name) {
-                Some(candidate) if answer => self.admit(candidate.feed, candidate.options)?,
-                Some(_) => {
-                    self.shared.stand(name, |_| {});
-                    self.refuse(name)?;
-                }
-                None => {}
-            },
+            About::Feed(name) => self.decided(name, answer)?,
         }
         Ok(())
     }
@@ -285,125 +268,6 @@ impl Driver {
         Ok(())
     }
 
-    /// A feed was added: it may have to wait for a decision.
-    fn add(&mut self, feed: Expected, options: FeedOptions) -> Result<()> {
-        let asks =
-            self.options.on_feed_authenticate.is_some() && self.options.security != Security::Plain;
-        let name = feed.core().discovery_key();
-        if !asks || self.feeds.contains(&name) || self.admission.stage(&name).is_some() {
-            return self.admit(feed, options);
-        }
-        let ready = &self.shared.ready;
-        match self.connection.remote_public_key() {
-            None => {
-                self.admission.wait(feed, options, Stage::Handshake, ready);
-            }
-            Some(remote) => {
-                self.admission.wait(feed, options, Stage::Decision, ready);
-                self.ask(name, remote);
-            }
-        }
-        Ok(())
-    }
-
-    /// Asks whether the remote may have a feed.
-    fn ask(&mut self, name: DiscoveryKey, remote: [u8; 32]) {
-        if let Some(decide) = &self.options.on_feed_authenticate {
-            self.questions.ask(About::Feed(name), decide(name, remote));
-        }
-    }
-
-    /// Puts a feed on the connection, as soon as there is room.
-    fn admit(&mut self, feed: Expected, options: FeedOptions) -> Result<()> {
-        let name = feed.core().discovery_key();
-        if self.admission.stage(&name).is_some() {
-            return Ok(());
-        }
-        let channel = match self.connection.open(&feed.core().key()) {
-            Ok(channel) => channel,
-            // The remote opened it without knowing its key, and was told.
-            Err(protocol::Error::Capability) if self.options.only.is_none() => {
-                self.questions.drop_one(About::Look(name));
-                self.closed(name);
-                return Ok(());
-            }
-            // Others may be closed but for the remote's answer.
-            Err(protocol::Error::TooManyChannels { .. }) if self.is_crowded() => {
-                let ready = &self.shared.ready;
-                self.admission.wait(feed, options, Stage::Room, ready);
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let terms = Terms {
-            options,
-            live: self.options.live,
-            hope_until: self.runtime.now() + HOPE,
-            remote_public_key: self.connection.remote_public_key(),
-        };
-        let handle = || self.shared.handle();
-        let attach = || Attached::new(feed, channel, terms, handle());
-        self.feeds.insert(channel, attach);
-        self.shared.stand(name, |standing| standing.opened = true);
-        self.idle = false;
-        Ok(())
-    }
-
-    /// Puts feeds on the connection for which there is room now.
-    fn admit_crowded(&mut self) -> Result<()> {
-        while let Some(candidate) = self.admission.next_crowded() {
-            if self.is_crowded() {
-                self.admission.put_back(candidate);
-                break;
-            }
-            let Candidate { feed, options, .. } = candidate;
-            self.admit(feed, options)?;
-        }
-        Ok(())
-    }
-
-    /// Whether as many feeds are open as may be, or closed but for the remote's answer.
-    fn is_crowded(&self) -> bool {
-        self.connection.open_count() >= self.options.limits.feeds
-    }
-
-    /// Takes a feed off the connection, or one that was about to be on it, or one of the remote's.
-    fn remove(&mut self, name: DiscoveryKey) -> Result<()> {
-        if self.admission.take(&name).is_some() {
-            self.questions.drop_one(About::Feed(name));
-            // One that neither side has opened has left without a trace.
-            self.shared.stand(name, |_| {});
-        }
-        match self.feeds.remove(&name) {
-            Some(feed) => {
-                self.connection.close(feed.channel());
-                self.closed(name);
-                Ok(())
-            }
-            None => self.refuse(name),
-        }
-    }
-
-    /// Says that a feed isn't shared here, if the remote has opened it.
-    fn refuse(&mut self, name: DiscoveryKey) -> Result<()> {
-        self.questions.drop_one(About::Look(name));
-        if self.feeds.contains(&name) {
-            return Ok(());
-        }
-        self.connection.refuse(name.to_bytes())?;
-        self.closed(name);
-        Ok(())
-    }
-
-    /// A feed is on the connection no longer.
-    fn closed(&mut self, name: DiscoveryKey) {
-        if self.shared.left(&name) {
-            self.tell(ConnectionEvent::ChannelClosed {
-                discovery_key: name,
-            });
-        }
-    }
-
     fn tell(&self, event: ConnectionEvent) {
         self.shared.events().send(event);
     }
@@ -433,47 +297,11 @@ impl Driver {
                 }
             }
             Event::RemoteOpen { discovery_key } => self.remote_opens(discovery_key)?,
-            Event::Withdrawn { discovery_key } => {
-                let name = DiscoveryKey::new(discovery_key);
-                self.questions.drop_one(About::Look(name));
-                match self.admission.stage(&name) {
-                    // It waits for something else.
-                    Some(Stage::Handshake | Stage::Room) => {
-                        self.shared
-                            .stand(name, |standing| standing.remote_opened = false);
-                    }
-                    // Whoever still decides needn't any longer.
-                    Some(Stage::Decision) | None => {
-                        self.admission.take(&name);
-                        self.questions.drop_one(About::Feed(name));
-                        self.closed(name);
-                    }
-                }
-            }
-            Event::Opened { channel } => {
-                if let Some(feed) = self.feeds.on(channel) {
-                    feed.open(&self.connection);
-                    feed.ring();
-                    let discovery_key = feed.name();
-                    self.questions.drop_one(About::Look(discovery_key));
-                    let before = self.shared.stand(discovery_key, |standing| {
-                        standing.remote_opened = true;
-                        standing.shown = None;
-                    });
-                    if !before.remote_opened {
-                        self.tell(ConnectionEvent::RemoteOpen { discovery_key });
-                    }
-                    self.tell(ConnectionEvent::Opened { discovery_key });
-                }
-            }
+            Event::Withdrawn { discovery_key } => self.remote_withdraws(discovery_key),
+            Event::Opened { channel } => self.opened(channel),
             Event::Message { channel, message } => self.feeds.handle(channel, message),
             Event::Stream { message } => self.shared.handle_message(message),
-            Event::Closed { channel } => {
-                if let Some(name) = self.feeds.on(channel).map(|feed| feed.name()) {
-                    self.feeds.remove(&name);
-                    self.closed(name);
-                }
-            }
+            Event::Closed { channel } => self.remote_closes(channel),
             Event::Finished => {
                 self.idle = true;
                 if !self.options.live {
@@ -482,43 +310,6 @@ impl Driver {
             }
             _ => {}
         }
-        Ok(())
-    }
-
-    /// The remote has opened a feed that isn't on the connection.
-    fn remote_opens(&mut self, discovery_key: [u8; 32]) -> Result<()> {
-        let name = DiscoveryKey::new(discovery_key);
-        let shown = self.connection.shown_capability(&discovery_key);
-        self.shared.stand(name, |standing| {
-            *standing = Standing {
-                opened: false,
-                remote_opened: true,
-                shown,
-            }
-        });
-        let event = ConnectionEvent::RemoteOpen {
-            discovery_key: name,
-        };
-        self.tell(event);
-        if self.admission.stage(&name).is_some() {
-            return Ok(());
-        }
-        self.tell(ConnectionEvent::DiscoveryKey {
-            discovery_key: name,
-        });
-        if self.options.only.is_some() && self.options.on_discovery_key.is_none() {
-            return self.refuse(name);
-        }
-        let looking = match &self.options.on_discovery_key {
-            Some(call) => call(name, self.shared.handle()),
-            // It may be about to be added here as well.
-            None => self.runtime.sleep(GRACE),
-        };
-        let looked = Box::pin(async {
-            looking.await;
-            true
-        });
-        self.questions.ask(About::Look(name), looked);
         Ok(())
     }
 
