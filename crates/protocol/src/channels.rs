@@ -5,11 +5,15 @@
 //!
 //! ```text
 //! open ----> waiting ---- remote opens ----> matched ---- we close ----> closing ---- remote closes ----> gone
-//!               |                               |
-//!               `--- either side closes --------`------ remote closes --------------------------------> gone
+//!             |   ^ |                           |                           ^
+//!    we close |   | `---- remote closes --------`--------- remote closes ---|------------------------> gone
+//!             v   | we open                                                 |
+//!             held -------------------------- remote opens -----------------`
+//!               `---- remote refuses, or isn't waited for any longer --------------------------------> gone
 //! ```
 //!
-//! A channel that is closing has given up its name: the feed can be opened anew, under another number.
+//! A channel that is closing has given up its name: the feed can be opened anew, under another number. One that is held is taken
+//! up again if the feed is opened anew.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -18,6 +22,8 @@ use alloc::{
 use core::time::Duration;
 
 use crypto::PublicKey;
+
+use crate::held::AllHeld;
 
 /// A feed that we have opened.
 #[derive(Debug)]
@@ -74,6 +80,18 @@ pub(crate) struct Channels {
     unopened: BTreeSet<(Duration, u64)>,
     /// The same of those that it hasn't closed, by its own numbers.
     unclosed: BTreeSet<(Duration, u64)>,
+    held: AllHeld,
+}
+
+/// What closing a feed comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    /// The remote is told, under our number.
+    Told,
+    /// The remote is told once it has answered our Open.
+    Held,
+    /// It wasn't open.
+    Not,
 }
 
 /// What the remote is to answer.
@@ -184,17 +202,61 @@ impl Channels {
         self.unknown.insert(name, unknown);
     }
 
-    /// We close a feed; whether it was open. If the remote has it open too, it has to close it as well.
-    pub(crate) fn close(&mut self, number: u64) -> bool {
+    /// We close a feed. If the remote has it open too, it has to close it as well; if it hasn't, and an answer of its may come,
+    /// we hold the Close back, if we may.
+    pub(crate) fn close(&mut self, number: u64, may_hold: bool) -> Closing {
         let Some(local) = self.forget(number) else {
-            return false;
+            return Closing::Not;
         };
-        if let Some(remote) = local.remote {
-            self.remote.insert(remote, Remote::Closing(None));
-            self.closing += 1;
-            self.fresh.push(Written::Close(remote));
+        match local.remote {
+            Some(remote) => self.await_close(remote),
+            None if may_hold => {
+                let name = local.key.discovery_key().to_bytes();
+                self.held.insert(name, number, local.key);
+                return Closing::Held;
+            }
+            None => {}
         }
-        true
+        Closing::Told
+    }
+
+    /// We open a feed anew whose Close is held back: our number for it.
+    pub(crate) fn reopen(&mut self, name: &[u8; 32]) -> Option<u64> {
+        let held = self.held.take(name)?;
+        self.open(held.number, *name, held.key);
+        Some(held.number)
+    }
+
+    /// The key of a feed whose Close is held back.
+    pub(crate) fn held(&self, name: &[u8; 32]) -> Option<PublicKey> {
+        self.held.get(name).map(|held| held.key)
+    }
+
+    /// The remote opens a feed whose Close is held back, which can be said now, under our number.
+    pub(crate) fn matched_held(&mut self, name: &[u8; 32], remote: u64) -> Option<u64> {
+        let held = self.held.take(name)?;
+        self.await_close(remote);
+        Some(held.number)
+    }
+
+    /// The number of the feed whose Close has been held back for longest. It is forgotten.
+    pub(crate) fn take_held(&mut self) -> Option<u64> {
+        self.held.take_first().map(|held| held.number)
+    }
+
+    pub(crate) fn held_count(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Since when a Close has been held back.
+    pub(crate) fn held_since(&self) -> Option<Duration> {
+        self.held.since()
+    }
+
+    fn await_close(&mut self, remote: u64) {
+        self.remote.insert(remote, Remote::Closing(None));
+        self.closing += 1;
+        self.fresh.push(Written::Close(remote));
     }
 
     /// The remote closes a feed, by its number; a refusal comes under a number of its own and names the feed.
@@ -212,9 +274,10 @@ impl Channels {
                 Some(Closed::Known)
             }
             (Some(Remote::Unknown(name)), _) => self.withdrawn(name),
-            (None, Some(name)) => match self.named(&name) {
-                Some(number) => self.forget(number).map(|_| Closed::Local(number)),
-                None => self.withdrawn(name),
+            (None, Some(name)) => match (self.named(&name), self.held.take(&name)) {
+                (Some(number), _) => self.forget(number).map(|_| Closed::Local(number)),
+                (None, Some(_)) => Some(Closed::Known),
+                (None, None) => self.withdrawn(name),
             },
             (None, None) => None,
         }
@@ -235,6 +298,7 @@ impl Channels {
 
     /// Everything that was written has left by now: from here on the remote can be expected to answer.
     pub(crate) fn stamp(&mut self, now: Duration) {
+        self.held.stamp(now);
         for written in self.fresh.drain(..) {
             match written {
                 Written::Open(number) => {

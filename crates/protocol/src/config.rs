@@ -37,7 +37,7 @@ pub struct Config {
     pub handshake_message: usize,
     /// How long the remote may take to answer our Open with its own, if the connection isn't live, and our Close with its own,
     /// whether it is live or not. Without an answer the connection ends. Default: 20 s; JavaScript 8 waits for 4 s, and
-    /// JavaScript 9 for ever.
+    /// JavaScript 9 for ever. A Close is held back for as long, if the remote hasn't answered the Open.
     pub answer_timeout: Duration,
     /// Protection. Default: all of it.
     pub security: Security,

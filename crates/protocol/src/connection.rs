@@ -14,8 +14,12 @@ use noise::{Capability, Handshake, Randomness, Role};
 use wire::Message;
 
 use crate::{
-    Channel, Config, Error, Event, Security, channels::Channels, clock::Clock, greeting::Greeting,
-    incoming::Incoming, outgoing::Outgoing,
+    Channel, Config, Error, Event, Security,
+    channels::{Channels, Closing},
+    clock::Clock,
+    greeting::Greeting,
+    incoming::Incoming,
+    outgoing::Outgoing,
 };
 
 /// One connection with a peer, whatever carries its bytes.
@@ -147,7 +151,7 @@ impl Connection {
         self.finishing = true;
     }
 
-    /// Opens a feed. Opening it again gives the same channel, unless it was closed.
+    /// Opens a feed. Opening it again gives the same channel, unless it was closed after the remote had opened it, too.
     ///
     /// # Errors
     /// [`Error::TooManyChannels`], after which the connection goes on; so it does after [`Error::Capability`], if the remote
@@ -169,6 +173,11 @@ impl Connection {
         let max = self.config.max_channels;
         if self.channels.open_count() >= max {
             return Err(Error::TooManyChannels { max });
+        }
+        // It may be closed again before anybody looks.
+        self.end_told &= self.remote_ended;
+        if let Some(number) = self.channels.reopen(&name) {
+            return Ok(Channel(number));
         }
         let number = self.number()?;
         let both = self.channels.open(number, name, *key);
@@ -236,9 +245,17 @@ impl Connection {
     }
 
     /// Closes a feed: nothing more is heard about it. The remote is given [`Config::answer_timeout`] to close it as well.
+    ///
+    /// If the remote hasn't opened it yet, it is told when it has, or after that time: its answer to our Open may be under way,
+    /// and if we opened the feed again meanwhile, nobody could tell which Open it answers.
     pub fn close(&mut self, channel: Channel) {
-        if self.channels.close(channel.0) && self.is_talking() {
+        let may_hold = self.is_talking() && !self.finishing;
+        let closing = self.channels.close(channel.0, may_hold);
+        if closing == Closing::Told && self.is_talking() {
             self.write_close(channel.0);
+        }
+        if self.channels.held_count() > self.config.max_channels {
+            self.write_held();
         }
     }
 
@@ -246,6 +263,7 @@ impl Connection {
     pub fn finish(&mut self) {
         self.finishing = true;
         if self.is_talking() {
+            while self.write_held() {}
             self.take_leave();
         }
     }
@@ -265,12 +283,14 @@ impl Connection {
             // What we don't read can't go on arriving.
             self.clock.frame_ended();
         }
-        let bytes = self.outgoing.pop()?;
+        let bytes = self.outgoing.pop();
         if self.outgoing.is_empty() && self.is_talking() {
             self.channels.stamp(now);
         }
-        self.clock.said(now);
-        Some(bytes)
+        if bytes.is_some() {
+            self.clock.said(now);
+        }
+        bytes
     }
 
     /// What has happened.

@@ -5,6 +5,7 @@
 //! silence               from the last byte heard; while bytes wait, also from the last that the remote took
 //! sign of life          from the last byte said; a remote that takes none of two in a row is stuck
 //! Open, Close           from when they left, until the remote has hung up
+//! a Close held back     from when it would have left
 //! a frame               from its first byte, at a rate
 //! ```
 
@@ -34,6 +35,7 @@ impl Connection {
             self.idle_deadline(),
             self.open_deadline(),
             self.close_deadline(),
+            self.held_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -44,6 +46,9 @@ impl Connection {
         self.check_deadlines(now)?;
         if self.idle_deadline().is_some_and(|deadline| now >= deadline) {
             return Err(Error::IdleTimeout);
+        }
+        while self.held_deadline().is_some_and(|due| now >= due) {
+            self.write_held();
         }
         if !self.is_talking() || self.sign_deadline().is_none_or(|due| now < due) {
             return Ok(());
@@ -97,6 +102,14 @@ impl Connection {
         match self.remote_ended {
             true => None,
             false => self.answer_deadline(self.channels.unclosed_since()),
+        }
+    }
+
+    /// When a remote that hasn't answered an Open isn't waited for any longer, if we have closed the feed.
+    fn held_deadline(&self) -> Option<Duration> {
+        match self.remote_ended {
+            true => None,
+            false => self.answer_deadline(self.channels.held_since()),
         }
     }
 

@@ -53,6 +53,15 @@ impl Connection {
             .push(number, &Message::Close(Close::default()));
     }
 
+    /// Says the oldest Close that was held back; whether there was one.
+    pub(crate) fn write_held(&mut self) -> bool {
+        let held = self.channels.take_held();
+        if let Some(number) = held {
+            self.write_close(number);
+        }
+        held.is_some()
+    }
+
     /// Says that a feed that only the remote has opened is closed, under a number of our own.
     pub(crate) fn write_refusal(&mut self, name: [u8; 32]) -> Result<(), Error> {
         let number = self.number()?;
@@ -102,6 +111,13 @@ impl Connection {
             self.channels.matched(number, remote);
             let channel = Channel(number);
             self.events.push_back(Event::Opened { channel });
+            return Ok(());
+        }
+        if let Some(key) = self.channels.held(&name) {
+            self.check_capability(&key, open.capability)?;
+            if let Some(number) = self.channels.matched_held(&name, remote) {
+                self.write_close(number);
+            }
             return Ok(());
         }
         if self.channels.unknown_count() >= self.config.max_unknown {

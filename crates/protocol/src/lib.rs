@@ -19,6 +19,7 @@ mod event;
 mod extensions;
 mod frames;
 mod greeting;
+mod held;
 mod incoming;
 mod outgoing;
 

@@ -248,7 +248,10 @@ fn numbers_go_as_high_as_the_limit_and_then_no_feed_is_opened_or_refused() {
     });
     for _ in 0..5 {
         let channel = a.open(&feed(1)).unwrap();
-        a.close(channel);
+        let refusal = frame(4, &close(Some(1)));
+        a.handle_bytes(SECOND, &refusal).unwrap();
+        let heard = events(&mut a).0;
+        assert_eq!(heard, [Event::Closed { channel }, Event::Finished]);
     }
     let none_left = Error::TooManyChannels { max: 5 };
     assert_eq!(a.open(&feed(1)), Err(none_left));
@@ -257,6 +260,30 @@ fn numbers_go_as_high_as_the_limit_and_then_no_feed_is_opened_or_refused() {
     assert!(matches!(events(&mut a).0[..], [Event::RemoteOpen { .. }]));
     assert_eq!(a.refuse(name(2)), Err(none_left));
     assert_eq!(a.open(&feed(1)), Err(Error::Ended));
+}
+
+#[test]
+fn no_more_closes_are_held_back_than_feeds_may_be_open() {
+    let mut a = connection(Config {
+        max_channels: 4,
+        ..Config {
+            live: true,
+            ..plain(Role::Initiator)
+        }
+    });
+    let mut closes = 0;
+    for n in 0..9 {
+        let channel = a.open(&feed(n)).unwrap();
+        while a.poll_transmit(SECOND).is_some() {}
+        a.close(channel);
+        assert_eq!(a.open_count(), 0);
+        // Those beyond are said, the oldest first.
+        let said = a.poll_transmit(SECOND);
+        let oldest = (n >= 4).then(|| frame(u64::from(n) - 3, &close(None)).into());
+        assert_eq!(said, oldest);
+        closes += usize::from(said.is_some());
+    }
+    assert_eq!(closes, 5);
 }
 
 #[test]

@@ -218,23 +218,6 @@ fn a_feed_is_opened_anew_while_its_old_channel_is_closing() {
 }
 
 #[test]
-fn a_feed_that_is_closed_before_the_remote_opened_it_is_forgotten() {
-    let mut world = World::new(BOTH.map(live));
-    let channel = world.peers[0].connection.open(&feed(1)).unwrap();
-    world.settle();
-    world.peers[0].connection.close(channel);
-    world.settle();
-    assert_eq!(world.peers[0].connection.queued(), 0);
-    // The other side has forgotten it as well.
-    let theirs = world.peers[1].connection.open(&feed(1)).unwrap();
-    world.settle();
-    let opened = Event::Opened { channel: theirs };
-    assert!(!world.peers[1].events.contains(&opened));
-    world.pass(100 * SECOND);
-    assert_eq!(world.errors(), [None; 2]);
-}
-
-#[test]
 fn a_feed_may_be_closed_before_the_handshake() {
     let mut world = World::new(BOTH.map(live));
     let channel = world.peers[0].connection.open(&feed(1)).unwrap();

@@ -8,6 +8,7 @@ mod ends;
 mod extensions;
 mod javascript;
 mod pieces;
+mod reopened;
 mod security;
 mod time;
 mod vectors;
