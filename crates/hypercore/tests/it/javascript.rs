@@ -21,6 +21,7 @@ mod stats;
 mod switches;
 mod three;
 mod update;
+mod values;
 
 use std::time::Duration;
 
