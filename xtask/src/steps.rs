@@ -8,7 +8,7 @@ use std::{
 use crate::{
     Result, crash, demo, interop, javascript, large,
     layers::{Kind, LAYERS},
-    no_std, tidy, vectors,
+    no_std, parity, tidy, vectors,
     workspace::{self, cargo},
 };
 
@@ -30,6 +30,7 @@ const STEPS: &[Step] = &[
     step("alone", alone),
     step("no-std", no_std::run),
     step("fuzz", fuzz),
+    with_javascript("javascript", parity::run),
     with_javascript("vectors", || vectors::run(&[])),
     with_javascript("interop", || interop::run(&[])),
     step("demo", demo::run),

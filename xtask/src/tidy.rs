@@ -4,6 +4,8 @@
 //! fires is worse than none.
 
 mod features;
+pub(crate) mod javascript_tests;
+mod named;
 mod places;
 mod text;
 
@@ -26,6 +28,10 @@ pub(crate) fn run() -> Result {
     match text(features::PATH) {
         Some(document) => complaints.extend(features::check(&document, text)),
         None => complaints.push(format!("{} is missing", features::PATH)),
+    }
+    match text(javascript_tests::PATH) {
+        Some(document) => complaints.extend(javascript_tests::check(&document, &files, text)),
+        None => complaints.push(format!("{} is missing", javascript_tests::PATH)),
     }
     for file in &files {
         // What is no text has no rules.

@@ -5,6 +5,8 @@
 //!                                            crate     module  test
 //! ```
 
+use super::named::{exists, quoted};
+
 /// The document.
 pub(super) const PATH: &str = "docs/features.md";
 /// What the last cell of a row may say instead of naming a test.
@@ -40,40 +42,6 @@ pub(super) fn check(document: &str, read: impl Fn(&str) -> Option<String>) -> Ve
         }
     }
     complaints
-}
-
-/// What stands between backticks.
-fn quoted(cell: &str) -> impl Iterator<Item = &str> {
-    cell.split('`').skip(1).step_by(2)
-}
-
-/// Whether `crate::module::test` is a test of the module's file, be it beside the code or apart from it.
-fn exists(test: &str, read: impl Fn(&str) -> Option<String>) -> bool {
-    let parts: Vec<&str> = test.split("::").collect();
-    let [krate, module, name] = parts.as_slice() else {
-        return false;
-    };
-    let folder = format!("crates/{}", krate.replace('_', "-"));
-    let places = [
-        format!("{folder}/tests/it/{module}.rs"),
-        format!("{folder}/src/{module}.rs"),
-        format!("{folder}/src/{module}/tests.rs"),
-    ];
-    let mut sources = places.iter().filter_map(|path| read(path));
-    sources.any(|source| has_test(&source, name))
-}
-
-fn has_test(source: &str, name: &str) -> bool {
-    let mut marked = false;
-    source.lines().any(|line| {
-        let line = line.trim();
-        marked |= line == "#[test]";
-        let Some(function) = line.strip_prefix("fn ") else {
-            return false;
-        };
-        let rest = function.strip_prefix(name);
-        std::mem::take(&mut marked) && rest.is_some_and(|rest| rest.starts_with('('))
-    })
 }
 
 #[cfg(test)]

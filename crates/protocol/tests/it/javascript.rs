@@ -1,40 +1,5 @@
 //! The tests of JavaScript hypercore-protocol 7.10 and 8.0.7 and of simple-hypercore-protocol, said again: what theirs show of a
-//! connection, ours shows as well, here or where this table says. Names of other crates' tests come with the crate.
-//!
-//! | hypercore-protocol | here |
-//! | --- | --- |
-//! | basic | [`a_request_is_answered_with_data`] |
-//! | send messages | [`every_kind_of_message_arrives_with_its_defaults`] |
-//! | destroy | [`whoever_ends_a_connection_hears_nothing_more_of_its_feeds`], `hypercore::handles::the_end_is_told_however_it_comes` |
-//! | send messages (with ack) | [`every_kind_of_message_arrives_with_its_defaults`] |
-//! | multiple feeds | `channels::many_feeds_share_a_connection_under_different_numbers` |
-//! | async feed | [`a_feed_that_is_opened_later_was_verified_before`] |
-//! | stream is encrypted, stream can be unencrypted | `security::only_an_encrypted_connection_hides_what_is_said` |
-//! | keep alives | `time::signs_of_life_keep_an_idle_connection` |
-//! | timeouts | `time::a_remote_that_has_gone_silent_is_given_up` |
-//! | prefinalise hook | [`an_end_can_be_held_until_another_feed_was_opened`], `hypercore::connections::a_hold_keeps_it_until_the_last_feed_is_added` |
-//! | message after ping | [`a_message_after_a_sign_of_life_arrives`] |
-//! | extension message | [`extension_messages_of_a_feed_travel_under_the_senders_numbers`] |
-//! | feed channel ids are set up correctly | `channels::many_feeds_share_a_connection_under_different_numbers` |
-//! | can close by discovery key | `channels::refusing_the_only_feed_finishes_both` |
-//! | onchannelclose handler | [`both_sides_are_told_of_a_refusal`], `hypercore::handles::a_connection_tells_its_story` |
-//! | a live stream does not close | [`only_a_live_connection_outlasts_its_feeds`] |
-//! | immediately reopening a bad channel still closes the stream | [`opening_a_feed_twice_and_having_it_refused_ends_the_connection`] |
-//! | stream extension | [`extensions_of_the_connection_tell_their_names_and_carry_messages`], `hypercore::connection_extensions::a_message_is_answered_and_both_know_what_the_other_has` |
-//! | disable noise | [`without_a_handshake_messages_flow_and_nobody_is_known`] |
-//! | open and close and open same channel | [`a_feed_is_opened_closed_and_opened_again`] |
-//!
-//! | simple-hypercore-protocol | here |
-//! | --- | --- |
-//! | single open | `channels::nothing_is_said_about_a_feed_that_only_one_side_has_opened` |
-//! | single close | `channels::a_close_of_something_unknown_is_ignored` |
-//! | back and fourth | [`a_request_is_answered_with_data`] |
-//! | various messages | [`every_kind_of_message_arrives_with_its_defaults`] |
-//! | auth | `security::a_key_that_is_accepted_may_talk`, `security::a_key_that_is_turned_down_hears_nothing` |
-//! | send ping | `time::a_sign_of_life_can_be_sent_at_any_time_and_is_one_byte` |
-//! | set key pair later | [`a_key_pair_may_be_chosen_after_the_remote_has_spoken`] |
-//! | disable noise | [`without_a_handshake_messages_flow_and_nobody_is_known`] |
-//! | handshakeHash | `security::peers_get_to_know_each_other` |
+//! connection and isn't shown elsewhere. `docs/javascript-tests.md` says which test of ours stands for each of theirs.
 
 use std::time::Duration;
 
