@@ -81,6 +81,10 @@ impl<T> Queue<T> {
 }
 
 impl<T> Listener<T> {
+    pub(crate) fn new(receiver: Receiver<T>) -> Self {
+        Listener(receiver)
+    }
+
     /// How many events wait for it.
     pub(crate) fn len(&self) -> usize {
         self.0.len()

@@ -5,18 +5,19 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
 };
 
-use async_broadcast::{InactiveReceiver, Receiver, RecvError, Sender};
 use bytes::Bytes;
 use futures_core::Stream;
 
-use crate::{ConnectionHandle, Encode, Encoding, Error, Result, shared::Shared};
-
-/// How many messages wait for the slowest listener.
-const CAPACITY: usize = 64;
+use crate::{
+    ConnectionHandle, Encode, Encoding, Error, Result,
+    broadcast::Listener,
+    mailbox::{Outlet, mailbox},
+    shared::Shared,
+};
 
 impl ConnectionHandle {
     /// Registers an extension of the connection: from now on its messages are exchanged if the remote registers the name
@@ -52,16 +53,14 @@ impl ConnectionHandle {
         name: &str,
         encoding: X,
     ) -> Result<ConnectionExtension<X>> {
-        let (mut sender, receiver) = async_broadcast::broadcast(CAPACITY);
-        sender.set_overflow(true);
+        let (mailbox, outlet) = mailbox();
         let shared = Arc::clone(self.shared());
-        shared.register(name, Listeners(sender))?;
+        shared.register(name, mailbox)?;
         Ok(ConnectionExtension {
             shared,
             name: name.to_owned(),
             encoding,
-            messages: receiver.clone().deactivate(),
-            first: Mutex::new(Some(receiver)),
+            outlet,
         })
     }
 }
@@ -72,9 +71,7 @@ pub struct ConnectionExtension<X: Encoding> {
     shared: Arc<Shared>,
     name: String,
     encoding: X,
-    messages: InactiveReceiver<Bytes>,
-    /// For the first who listens, so that nothing is missed that comes right after the registration.
-    first: Mutex<Option<Receiver<Bytes>>>,
+    outlet: Outlet<Bytes>,
 }
 
 impl<X: Encoding> ConnectionExtension<X> {
@@ -107,10 +104,8 @@ impl<X: Encoding> ConnectionExtension<X> {
 
     /// The messages that arrive from now on; the first call gives also those that came since it was registered.
     pub fn messages(&self) -> ConnectionMessages<X> {
-        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = first.take();
         ConnectionMessages {
-            receiver: first.unwrap_or_else(|| self.messages.activate_cloned()),
+            listener: self.outlet.listen(),
             encoding: self.encoding.clone(),
         }
     }
@@ -135,7 +130,7 @@ impl<X: Encoding> fmt::Debug for ConnectionExtension<X> {
 /// A message that can't be decoded is [`Error::DecodeConnectionMessage`]; messages that were lost because the listener is too
 /// slow are [`Error::MissedMessages`]. The stream goes on behind both.
 pub struct ConnectionMessages<X: Encoding> {
-    receiver: Receiver<Bytes>,
+    listener: Listener<Bytes>,
     encoding: X,
 }
 
@@ -144,14 +139,15 @@ impl<X: Encoding + Unpin> Stream for ConnectionMessages<X> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let received = Pin::new(&mut this.receiver).poll_recv(cx);
-        received.map(|received| match received? {
-            Ok(payload) => {
-                let decoded = this.encoding.decode(payload);
-                Some(decoded.map_err(|reason| Error::DecodeConnectionMessage(reason.into())))
-            }
-            Err(RecvError::Overflowed(missed)) => Some(Err(Error::MissedMessages { missed })),
-            Err(RecvError::Closed) => None,
+        let heard = Pin::new(&mut this.listener).poll_next(cx);
+        heard.map(|heard| {
+            Some(match heard? {
+                Ok(payload) => {
+                    let decoded = this.encoding.decode(payload);
+                    decoded.map_err(|reason| Error::DecodeConnectionMessage(reason.into()))
+                }
+                Err(missed) => Err(Error::MissedMessages { missed }),
+            })
         })
     }
 }
@@ -159,20 +155,7 @@ impl<X: Encoding + Unpin> Stream for ConnectionMessages<X> {
 impl<X: Encoding> fmt::Debug for ConnectionMessages<X> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionMessages")
-            .field("waiting", &self.receiver.len())
+            .field("waiting", &self.listener.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// The receiving end of a registered extension.
-#[derive(Debug)]
-pub(crate) struct Listeners(Sender<Bytes>);
-
-impl Listeners {
-    pub(crate) fn deliver(&self, payload: Bytes) {
-        if self.0.receiver_count() > 0 {
-            // It overflows rather than being full, and nobody has closed it.
-            let _ = self.0.try_broadcast(payload);
-        }
     }
 }

@@ -6,22 +6,23 @@ use std::{
     cmp::Ordering,
     fmt,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
 };
 
-use async_broadcast::{InactiveReceiver, Receiver, RecvError, Sender};
 use bytes::Bytes;
 use futures_core::Stream;
 use replicate::PeerId;
 
-use crate::{Encode, Encoding, Error, Hypercore, Result, core::Core};
-
-/// How many messages wait for the slowest listener.
-const CAPACITY: usize = 256;
+use crate::{
+    Encode, Encoding, Error, Hypercore, Result,
+    broadcast::Listener,
+    core::Core,
+    mailbox::{Mailbox, Outlet, mailbox},
+};
 
 /// A message of an extension as it came: from whom, and what.
-type Incoming = (PeerId, Bytes);
+pub(crate) type Incoming = (PeerId, Bytes);
 
 /// The name of an extension, in the order in which both sides number them: that of UTF-16, as JavaScript compares strings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,18 +49,16 @@ impl<E: Encoding> Hypercore<E> {
     pub fn extension<X: Encoding>(&self, name: &str, encoding: X) -> Result<Extension<X>> {
         let core = Arc::clone(self.core());
         core.check_open()?;
-        let (mut sender, receiver) = async_broadcast::broadcast(CAPACITY);
-        sender.set_overflow(true);
+        let (mailbox, outlet) = mailbox();
         let name = Name(name.to_owned());
-        if !core.register(name.clone(), Registered(sender)) {
+        if !core.register(name.clone(), mailbox) {
             return Err(Error::DuplicateExtension { name: name.0 });
         }
         Ok(Extension {
             core,
             name,
             encoding,
-            messages: receiver.clone().deactivate(),
-            first: Mutex::new(Some(receiver)),
+            outlet,
         })
     }
 }
@@ -81,9 +80,7 @@ pub struct Extension<X: Encoding> {
     core: Arc<Core>,
     name: Name,
     encoding: X,
-    messages: InactiveReceiver<Incoming>,
-    /// For the first who listens, so that nothing is missed that comes right after the registration.
-    first: Mutex<Option<Receiver<Incoming>>>,
+    outlet: Outlet<Incoming>,
 }
 
 impl<X: Encoding> Extension<X> {
@@ -126,10 +123,8 @@ impl<X: Encoding> Extension<X> {
 
     /// The messages that arrive from now on; the first call gives also those that came since it was registered.
     pub fn messages(&self) -> Messages<X> {
-        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = first.take();
         Messages {
-            receiver: first.unwrap_or_else(|| self.messages.activate_cloned()),
+            listener: self.outlet.listen(),
             encoding: self.encoding.clone(),
         }
     }
@@ -162,7 +157,7 @@ impl<X: Encoding> fmt::Debug for Extension<X> {
 /// A message that can't be decoded is [`Error::DecodeMessage`]; messages that were lost because the listener is too slow are
 /// [`Error::MissedMessages`]. The stream goes on behind both.
 pub struct Messages<X: Encoding> {
-    receiver: Receiver<Incoming>,
+    listener: Listener<Incoming>,
     encoding: X,
 }
 
@@ -171,17 +166,18 @@ impl<X: Encoding + Unpin> Stream for Messages<X> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let received = Pin::new(&mut this.receiver).poll_recv(cx);
-        received.map(|received| match received? {
-            Ok((peer, payload)) => Some(match this.encoding.decode(payload) {
-                Ok(message) => Ok((peer, message)),
-                Err(reason) => Err(Error::DecodeMessage {
-                    peer,
-                    source: reason.into(),
-                }),
-            }),
-            Err(RecvError::Overflowed(missed)) => Some(Err(Error::MissedMessages { missed })),
-            Err(RecvError::Closed) => None,
+        let heard = Pin::new(&mut this.listener).poll_next(cx);
+        heard.map(|heard| {
+            Some(match heard? {
+                Ok((peer, payload)) => match this.encoding.decode(payload) {
+                    Ok(message) => Ok((peer, message)),
+                    Err(reason) => Err(Error::DecodeMessage {
+                        peer,
+                        source: reason.into(),
+                    }),
+                },
+                Err(missed) => Err(Error::MissedMessages { missed }),
+            })
         })
     }
 }
@@ -189,31 +185,19 @@ impl<X: Encoding + Unpin> Stream for Messages<X> {
 impl<X: Encoding> fmt::Debug for Messages<X> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Messages")
-            .field("waiting", &self.receiver.len())
+            .field("waiting", &self.listener.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// The receiving end of a registered extension.
-pub(crate) struct Registered(Sender<Incoming>);
-
-impl Registered {
-    pub(crate) fn deliver(&self, peer: PeerId, payload: Bytes) {
-        if self.0.receiver_count() > 0 {
-            // It overflows rather than being full, and nobody has closed it.
-            let _ = self.0.try_broadcast((peer, payload));
-        }
     }
 }
 
 impl Core {
     /// Registers an extension and tells all peers. Says whether the name was free.
-    pub(crate) fn register(&self, name: Name, registered: Registered) -> bool {
+    pub(crate) fn register(&self, name: Name, mailbox: Mailbox<Incoming>) -> bool {
         let mut state = self.state();
         if state.extensions.contains_key(&name) {
             return false;
         }
-        state.extensions.insert(name, registered);
+        state.extensions.insert(name, mailbox);
         state.tell_names();
         true
     }
@@ -251,13 +235,14 @@ impl Core {
 
     /// A message of an extension has come. One that isn't known here is dropped.
     pub(crate) fn handle_extension(&self, peer: PeerId, message: wire::Extension) {
-        let state = self.state();
+        let mut state = self.state();
         let name = state
             .peers
             .get(&peer)
             .and_then(|slot| slot.name(message.id));
-        if let Some(extension) = name.and_then(|name| state.extensions.get(&name)) {
-            extension.deliver(peer, message.payload);
+        if let Some(mailbox) = name.and_then(|name| state.extensions.get_mut(&name)) {
+            let len = message.payload.len();
+            mailbox.deliver((peer, message.payload), len);
         }
     }
 }

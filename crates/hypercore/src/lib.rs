@@ -61,6 +61,7 @@ mod hooks;
 mod hypercore;
 mod input;
 mod limits;
+mod mailbox;
 mod member;
 mod patience;
 mod peers;

@@ -17,8 +17,7 @@ use wire::Message;
 
 use crate::{
     ConnectionEvent, ConnectionHandle, ConnectionLimits, Error, FeedOptions, Remote, Result,
-    Session, broadcast::Broadcast, connection_extension::Listeners, core::Core,
-    discovery::Expected, ready::Ready,
+    Session, broadcast::Broadcast, core::Core, discovery::Expected, mailbox::Mailbox, ready::Ready,
 };
 
 /// What a connection and its handles share.
@@ -80,11 +79,11 @@ pub(crate) struct Standing {
     pub(crate) shown: Option<[u8; 32]>,
 }
 
-/// The extensions of the connection, and who listens to them.
+/// The extensions of the connection, and what comes for those who listen to them.
 #[derive(Default)]
 struct Registry {
     extensions: Extensions,
-    listeners: BTreeMap<String, Listeners>,
+    mailboxes: BTreeMap<String, Mailbox<Bytes>>,
 }
 
 impl Shared {
@@ -182,7 +181,7 @@ impl Shared {
         // They may be the last to know of a feed.
         drop(commands);
         self.view().feeds.clear();
-        self.registry().listeners.clear();
+        self.registry().mailboxes.clear();
         self.events.close(ConnectionEvent::Ended(result));
     }
 
@@ -246,7 +245,7 @@ impl Shared {
 
     /// # Errors
     /// [`Error::DuplicateExtension`], [`Error::Extension`], [`Error::Closed`].
-    pub(crate) fn register(&self, name: &str, listeners: Listeners) -> Result<()> {
+    pub(crate) fn register(&self, name: &str, mailbox: Mailbox<Bytes>) -> Result<()> {
         // The inbox stays locked, so that the end of the connection doesn't come in between.
         let inbox = self.inbox();
         if inbox.ended {
@@ -261,7 +260,7 @@ impl Shared {
             let name = name.to_owned();
             return Err(Error::DuplicateExtension { name });
         }
-        registry.listeners.insert(name.to_owned(), listeners);
+        registry.mailboxes.insert(name.to_owned(), mailbox);
         drop((registry, inbox));
         self.ready.call();
         Ok(())
@@ -271,7 +270,7 @@ impl Shared {
         {
             let mut registry = self.registry();
             registry.extensions.unregister(name);
-            registry.listeners.remove(name);
+            registry.mailboxes.remove(name);
         }
         self.ready.call();
     }
@@ -305,8 +304,9 @@ impl Shared {
                 self.events.send(ConnectionEvent::Extensions { names });
             }
             Some(ExtensionEvent::Message { name, payload }) => {
-                if let Some(listeners) = registry.listeners.get(&name.0) {
-                    listeners.deliver(payload);
+                if let Some(mailbox) = registry.mailboxes.get_mut(&name.0) {
+                    let len = payload.len();
+                    mailbox.deliver(payload, len);
                 }
             }
             None => {}

@@ -8,7 +8,8 @@ use replicate::{Action, PeerId, Replicator, WishId};
 
 use crate::{
     Event,
-    extension::{Name, Registered},
+    extension::{Incoming, Name},
+    mailbox::Mailbox,
     ready::Bell,
     slot::Slot,
     stats::Counters,
@@ -23,7 +24,7 @@ pub(crate) struct State {
     pub(crate) wishes: BTreeMap<WishId, Sender<()>>,
     pub(crate) next_peer: u64,
     pub(crate) totals: Counters,
-    pub(crate) extensions: BTreeMap<Name, Registered>,
+    pub(crate) extensions: BTreeMap<Name, Mailbox<Incoming>>,
     /// The connections that carry the feed, or are about to.
     pub(crate) connections: Vec<Weak<Bell>>,
     /// The wish for a longer feed that is always there if the length is to be followed.
