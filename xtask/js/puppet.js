@@ -153,9 +153,15 @@ const orders = {
       feed.seek(byte, (error, block, offset) => error ? reject(error) : resolve({ block, offset })))
   },
 
-  async update (held, { length, if_available: ifAvailable }) {
-    await promise(done => held.feed.update({ minLength: length, ifAvailable }, done))
+  async update (held, { length, if_available: ifAvailable, block }) {
+    await promise(done => held.feed.update({ minLength: length, ifAvailable, hash: !block }, done))
     return info(held)
+  },
+
+  // The last block, of a longer feed.
+  async head ({ feed }, { length }) {
+    const block = await promise(done => feed.head({ update: true, minLength: length }, done))
+    return { data: [block.toString('base64')] }
   },
 
   async download ({ feed }, { as, start, end, linear, blocks }) {

@@ -234,6 +234,14 @@ impl Core {
         }
     }
 
+    pub(crate) fn length(&self) -> u64 {
+        self.read(Feed::length)
+    }
+
+    pub(crate) fn has(&self, block: u64) -> bool {
+        self.read(|feed| feed.bitfield().has_block(block))
+    }
+
     /// Looks at the feed.
     pub(crate) fn read<T>(&self, look: impl FnOnce(&Feed) -> T) -> T {
         look(&self.state().feed)

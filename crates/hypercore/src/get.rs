@@ -37,7 +37,7 @@ use crate::{
 pub struct Get<E: Encoding> {
     core: Arc<Core>,
     encoding: E,
-    which: Which,
+    block: u64,
     patience: Patience,
     on_wait: Option<OnWait>,
 }
@@ -45,27 +45,13 @@ pub struct Get<E: Encoding> {
 /// Told that a block has to be waited for.
 pub(crate) type OnWait = Box<dyn FnOnce(u64) + Send>;
 
-#[derive(Clone, Copy, Debug)]
-enum Which {
-    Block(u64),
-    Last,
-}
-
 impl<E: Encoding> Get<E> {
-    pub(crate) fn block(core: Arc<Core>, encoding: E, block: u64) -> Self {
-        Get::new(core, encoding, Which::Block(block))
-    }
-
-    pub(crate) fn last(core: Arc<Core>, encoding: E) -> Self {
-        Get::new(core, encoding, Which::Last)
-    }
-
-    fn new(core: Arc<Core>, encoding: E, which: Which) -> Self {
+    pub(crate) fn new(core: Arc<Core>, encoding: E, block: u64) -> Self {
         Get {
             patience: Patience::of(&core),
             core,
             encoding,
-            which,
+            block,
             on_wait: None,
         }
     }
@@ -83,7 +69,7 @@ impl<E: Encoding> Get<E> {
         Get {
             core: self.core,
             encoding,
-            which: self.which,
+            block: self.block,
             patience: self.patience,
             on_wait: self.on_wait,
         }
@@ -97,17 +83,9 @@ impl<E: Encoding> IntoFuture for Get<E> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             self.core.check_open()?;
-            let block = match self.which {
-                Which::Block(block) => block,
-                Which::Last => self
-                    .core
-                    .read(|feed| feed.length())
-                    .checked_sub(1)
-                    .ok_or(Error::Empty)?,
-            };
-            let reading = fetch(&self.core, block, self.patience, self.on_wait);
+            let reading = fetch(&self.core, self.block, self.patience, self.on_wait);
             let bytes = self.patience.limit(&self.core, reading).await?;
-            decode(&self.encoding, block, bytes)
+            decode(&self.encoding, self.block, bytes)
         })
     }
 }
@@ -115,7 +93,7 @@ impl<E: Encoding> IntoFuture for Get<E> {
 impl<E: Encoding> fmt::Debug for Get<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Get")
-            .field("which", &self.which)
+            .field("block", &self.block)
             .field("patience", &self.patience)
             .finish_non_exhaustive()
     }

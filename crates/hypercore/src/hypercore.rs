@@ -11,7 +11,7 @@ use crypto::{Dialect, DiscoveryKey, Hash, PublicKey};
 use noise::Role;
 
 use crate::{
-    Binary, Builder, ByteWriter, Encode, Encoding, Error, Events, Get, GetRange, ReadStream,
+    Binary, Builder, ByteWriter, Encode, Encoding, Error, Events, Get, GetRange, Head, ReadStream,
     Replicate, Result, Stats, Storage, WriteSink, append::append, core::Core,
 };
 
@@ -175,7 +175,7 @@ impl<E: Encoding> Hypercore<E> {
     /// # Cancellation
     /// Dropping the future withdraws the request.
     pub fn get(&self, block: u64) -> Get<E> {
-        Get::block(Arc::clone(&self.core), self.encoding.clone(), block)
+        Get::new(Arc::clone(&self.core), self.encoding.clone(), block)
     }
 
     /// The blocks of a range, all of them. An empty range gives nothing, at once.
@@ -186,12 +186,13 @@ impl<E: Encoding> Hypercore<E> {
         GetRange::new(Arc::clone(&self.core), self.encoding.clone(), blocks)
     }
 
-    /// The last block, as far as the length is known here when it is awaited.
+    /// The last block, as far as the length is known here when it is awaited; with [`update`](Head::update) the last that peers
+    /// have.
     ///
     /// # Errors
-    /// As [`get`](Self::get), and [`Error::Empty`].
-    pub fn head(&self) -> Get<E> {
-        Get::last(Arc::clone(&self.core), self.encoding.clone())
+    /// As [`get`](Self::get), [`Error::Empty`], and [`Error::NoUpdate`] if it was to be a longer feed.
+    pub fn head(&self) -> Head<E> {
+        Head::new(Arc::clone(&self.core), self.encoding.clone())
     }
 
     /// The blocks of a range, one after the other.
@@ -201,7 +202,7 @@ impl<E: Encoding> Hypercore<E> {
 
     /// How many blocks the feed has, as far as is known and proved here.
     pub fn len(&self) -> u64 {
-        self.core.read(|feed| feed.length())
+        self.core.length()
     }
 
     /// Whether the feed has no blocks.
@@ -257,7 +258,7 @@ impl<E: Encoding> Hypercore<E> {
 
     /// Whether a block is stored here.
     pub fn has(&self, block: u64) -> bool {
-        self.core.read(|feed| feed.bitfield().has_block(block))
+        self.core.has(block)
     }
 
     /// Whether all blocks of a range are stored here. True for an empty range.

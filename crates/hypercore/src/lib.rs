@@ -57,6 +57,7 @@ mod gate;
 mod get;
 mod get_range;
 mod handle;
+mod head;
 mod hooks;
 mod hypercore;
 mod input;
@@ -121,6 +122,7 @@ pub use crate::{
     get::Get,
     get_range::GetRange,
     handle::{ConnectionHandle, Hold, Remote, Transport},
+    head::Head,
     hooks::{Signer, Source, Verifier},
     hypercore::Hypercore,
     limits::ConnectionLimits,

@@ -113,6 +113,8 @@ pub(crate) enum Missing {
     Blocks { first: u64, blocks: Range<u64> },
     /// So long a feed.
     Length(u64),
+    /// The same, of which the last block is wanted next.
+    Tip(u64),
     /// The hashes that tell which of these blocks holds a byte.
     Hashes { byte: u64, within: Range<u64> },
     /// The byte itself: the feed has to be longer than so many blocks.
@@ -129,6 +131,7 @@ impl Missing {
                 order: Order::Linear,
             },
             Missing::Length(length) => Wish::Length(length),
+            Missing::Tip(length) => Wish::Tip(length),
             Missing::Hashes { byte, within } => Wish::Seek {
                 bytes: byte,
                 within,
@@ -143,7 +146,7 @@ impl Missing {
             Missing::Block(block) | Missing::Blocks { first: block, .. } => {
                 Error::NotLocal { block }
             }
-            Missing::Length(_) => Error::NoUpdate,
+            Missing::Length(_) | Missing::Tip(_) => Error::NoUpdate,
             Missing::Hashes { byte, .. } | Missing::Byte { byte, .. } => {
                 Error::ByteNotLocal { byte }
             }
@@ -162,7 +165,7 @@ impl Missing {
         }
         let hope = match *self {
             Missing::Block(_) | Missing::Blocks { .. } => true,
-            Missing::Length(length) => core.is_length_available(length),
+            Missing::Length(length) | Missing::Tip(length) => core.is_length_available(length),
             Missing::Byte { length, .. } => core.is_length_available(length.saturating_add(1)),
             Missing::Hashes { .. } => core.is_anybody_there(),
         };

@@ -133,7 +133,7 @@ async fn find(core: &Arc<Core>, byte: u64, patience: Patience) -> Result<(u64, u
             Ok(Place::Unknown(within)) => Missing::Hashes { byte, within },
             Err(Error::Feed(feed::Error::BeyondEnd { .. })) => Missing::Byte {
                 byte,
-                length: core.read(|feed| feed.length()),
+                length: core.length(),
             },
             Err(error) => return Err(error),
         };

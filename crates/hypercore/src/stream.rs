@@ -158,7 +158,7 @@ impl<E: Encoding> ReadStream<E> {
             reverse,
             ..
         } = self.options;
-        let length = self.core.read(|feed| feed.length());
+        let length = self.core.length();
         let start = if tail { length } else { start };
         let open = (live || !snapshot) && !reverse;
         let end = match end {
@@ -184,7 +184,7 @@ impl<E: Encoding> ReadStream<E> {
         let end = match end {
             Some(end) => end,
             None if self.options.live => u64::MAX,
-            None => self.core.read(|feed| feed.length()),
+            None => self.core.length(),
         };
         (next < end).then(|| (next, next.saturating_add(1)))
     }

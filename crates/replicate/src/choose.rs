@@ -191,12 +191,11 @@ impl Chooser<'_> {
             }
             return true;
         }
-        if let Some((wish, block, bytes)) = self.find_lookup(peer) {
-            let kind = match bytes {
-                0 => Kind::Hash,
-                bytes => Kind::Seek { bytes },
-            };
-            self.request(id, peer, block, kind, Some(wish));
+        if let Some((wish, block, kind)) = self.find_lookup(peer) {
+            if kind != Kind::Value || self.reach(id, peer, block) {
+                self.wishes.ask(wish);
+                self.request(id, peer, block, kind, Some(wish));
+            }
             return true;
         }
         false
@@ -278,12 +277,21 @@ impl Chooser<'_> {
         }
     }
 
-    /// The next wish for hashes that nobody looks after, with a block to ask this peer about.
-    fn find_lookup(&mut self, peer: &Peer) -> Option<(WishId, u64, u64)> {
+    /// The next wish for hashes or a longer feed that nobody looks after, with what to ask this peer about which block.
+    fn find_lookup(&mut self, peer: &Peer) -> Option<(WishId, u64, Kind)> {
         for position in 0..self.wishes.lengths().len() {
             let lookup = self.wishes.lengths().get(position)?.clone();
             if lookup.asked {
                 continue;
+            }
+            let last = peer.claims.blocks().end().saturating_sub(1);
+            if lookup.value && last >= lookup.within.start {
+                if !self.traffic.is_free(last) {
+                    continue;
+                }
+                if let Some(block) = self.find_missing(peer, last..last.saturating_add(1)) {
+                    return Some((lookup.wish, block, Kind::Value));
+                }
             }
             // A proving block tells the length as well as any that the length would have.
             let proving = self.local.proving();
@@ -293,8 +301,7 @@ impl Chooser<'_> {
                 _ => continue,
             };
             if let Some(block) = self.find_free(peer, within) {
-                self.wishes.lengths().get_mut(position)?.asked = true;
-                return Some((lookup.wish, block, 0));
+                return Some((lookup.wish, block, Kind::Hash));
             }
         }
         for position in 0..self.wishes.seeks().len() {
@@ -311,8 +318,8 @@ impl Chooser<'_> {
                 .find_free(peer, from..end)
                 .or_else(|| self.find_free(peer, start..from));
             if let Some(block) = found {
-                self.wishes.seeks().get_mut(position)?.asked = true;
-                return Some((lookup.wish, block, lookup.bytes));
+                let bytes = lookup.bytes;
+                return Some((lookup.wish, block, Kind::Seek { bytes }));
             }
         }
         None

@@ -164,7 +164,9 @@ impl Replicator {
             Kind::Proving => false,
             Kind::Value => {
                 let fetched = |all: &Everything| !all.cleared.contains(asked.block);
-                !wishes.include(asked.block) && !everything.as_ref().is_some_and(fetched)
+                !wishes.include(asked.block)
+                    && !everything.as_ref().is_some_and(fetched)
+                    && !asked.wish.is_some_and(|wish| wishes.is_looking(wish))
             }
         };
         for (&peer_id, peer) in peers {

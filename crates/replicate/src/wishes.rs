@@ -35,6 +35,9 @@ pub enum Wish {
     Blocks(RangeSet),
     /// That the feed, as far as it is proven, has at least this length.
     Length(u64),
+    /// The same for somebody who wants the last block too: instead of its hash alone the last block that a peer has is asked
+    /// for. The wish resolves with the length, be it proven by that block or by something else.
+    Tip(u64),
     /// The hashes that lead to the block which holds a byte. Resolves as soon as there are new hashes; whether they are
     /// enough, the owner finds by looking.
     Seek {
@@ -99,6 +102,8 @@ pub(crate) struct Lookup {
     pub(crate) within: Range<u64>,
     /// The byte to find, or zero.
     pub(crate) bytes: u64,
+    /// Whether to ask for a block rather than for hashes.
+    pub(crate) value: bool,
     pub(crate) asked: bool,
     /// Whether hashes of these blocks came otherwise.
     news: bool,
@@ -122,10 +127,12 @@ impl Wishes {
     ) -> WishId {
         let id = WishId(self.next);
         self.next += 1;
+        let value = matches!(wish, Wish::Tip(_));
         let lookup = |within, bytes| Lookup {
             wish: id,
             within,
             bytes,
+            value,
             asked: false,
             news: false,
         };
@@ -141,10 +148,12 @@ impl Wishes {
                 self.select(id, core::iter::once(blocks).collect(), order, local)
             }
             Wish::Blocks(blocks) => self.select(id, blocks, Order::default(), local),
-            Wish::Length(length) if local.length() >= length => Some(Outcome::Grown {
-                length: local.length(),
-            }),
-            Wish::Length(length) => {
+            Wish::Length(length) | Wish::Tip(length) if local.length() >= length => {
+                Some(Outcome::Grown {
+                    length: local.length(),
+                })
+            }
+            Wish::Length(length) | Wish::Tip(length) => {
                 self.lengths
                     .push(lookup(length.saturating_sub(1)..u64::MAX, 0));
                 None
@@ -260,12 +269,14 @@ impl Wishes {
         }
     }
 
+    /// A request looks after a wish.
+    pub(crate) fn ask(&mut self, id: WishId) {
+        self.set_asked(id, true);
+    }
+
     /// A request that looked after a wish is lost: another may be sent.
     pub(crate) fn unask(&mut self, id: WishId) {
-        let lookups = self.lengths.iter_mut().chain(&mut self.seeks);
-        for lookup in lookups.filter(|lookup| lookup.wish == id) {
-            lookup.asked = false;
-        }
+        self.set_asked(id, false);
     }
 
     pub(crate) fn urgent(&self) -> &RangeSet {
@@ -308,6 +319,13 @@ impl Wishes {
     pub(crate) fn is_looking(&self, id: WishId) -> bool {
         let mut lookups = self.lengths.iter().chain(&self.seeks);
         lookups.any(|lookup| lookup.wish == id)
+    }
+
+    fn set_asked(&mut self, id: WishId, asked: bool) {
+        let lookups = self.lengths.iter_mut().chain(&mut self.seeks);
+        for lookup in lookups.filter(|lookup| lookup.wish == id) {
+            lookup.asked = asked;
+        }
     }
 
     fn select(

@@ -149,6 +149,11 @@ impl Puppet {
         decode(&reply)
     }
 
+    /// The last block once the feed is so long.
+    pub(super) fn head(&mut self, feed: &str, length: u64) -> Result<Vec<Vec<u8>>> {
+        decode(&self.call("head", json!({ "feed": feed, "length": length }))?)
+    }
+
     /// The messages of an extension once there are so many.
     pub(super) fn messages(&mut self, feed: &str, name: &str, least: u64) -> Result<Vec<Vec<u8>>> {
         let order = json!({ "feed": feed, "name": name, "least": least });

@@ -80,6 +80,7 @@ impl Feeds {
                 Ok(json!({ "block": block, "offset": offset }))
             }
             "update" => held.update(order).await,
+            "head" => held.head(order).await,
             "download" => {
                 let download = feed.download(range(order)?);
                 let mut downloads = lock(&self.downloads);
@@ -234,7 +235,7 @@ impl Held {
     }
 
     async fn update(&self, order: &Order) -> Result {
-        let mut update = self.feed.update();
+        let mut update = self.feed.update().with_block(order.flag("block", false));
         if let Some(length) = order.amount_or_none("length") {
             update = update.min_length(length);
         }
@@ -243,6 +244,15 @@ impl Held {
         }
         update.await?;
         Ok(self.info())
+    }
+
+    /// The last block, of a longer feed.
+    async fn head(&self, order: &Order) -> Result {
+        let mut head = self.feed.head().update(true);
+        if let Some(length) = order.amount_or_none("length") {
+            head = head.min_length(length);
+        }
+        Ok(json!({ "data": [BASE64.encode(&head.await?)] }))
     }
 
     /// Spoils a byte of the data file behind the feed's back, so that the block with it is lost.

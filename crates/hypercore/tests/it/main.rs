@@ -39,6 +39,7 @@ mod space;
 mod strangers;
 mod streams;
 mod trust;
+mod updating;
 mod watched;
 
 // What whole feeds are simulated with. Not all of it is needed here.

@@ -267,6 +267,28 @@ fn one_hash_tells_a_length_and_shows_it() {
 }
 
 #[test]
+fn the_last_block_is_asked_for_behind_a_hash_that_shows_the_growth() {
+    let mut face = Face::new(6, true);
+    let wish = face.want(Wish::Tip(50));
+    assert_eq!(face.have(ONE, 0, 20), []);
+    let asked = face.have(ONE, 20, 60);
+    assert_eq!(asked, [(ONE, 6, true), (ONE, 79, false)]);
+    face.answer(ONE, data(6, false, 80));
+    face.answer(ONE, data(79, true, 80));
+    assert_eq!((face.feed.length, face.feed.has(79)), (80, true));
+    face.replicator.cancel(face.now, wish, &face.feed);
+    assert_eq!(face.actions(), []);
+    // Who can't show it isn't asked.
+    let mut face = Face::new(6, true);
+    face.want(Wish::Tip(7));
+    assert_eq!(face.have(ONE, 8, 20), []);
+    // And a block that shows it itself is enough.
+    let mut face = Face::new(6, true);
+    face.want(Wish::Tip(7));
+    assert_eq!(face.have(ONE, 6, 2), [(ONE, 7, false)]);
+}
+
+#[test]
 fn of_an_older_feed_only_what_leads_to_what_is_stored_is_asked_for_again() {
     let mut face = Face::new(9, true);
     for block in [0, 2, 4] {

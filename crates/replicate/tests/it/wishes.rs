@@ -178,6 +178,64 @@ fn longer_feed_is_found_by_a_hash() {
 }
 
 #[test]
+fn longer_feed_and_its_last_block_come_with_one_request() {
+    let mut world = World::new(16);
+    let (writer, reader) = (world.writer(5), sparse(&mut world));
+    let link = world.join(writer, reader, true);
+    let here = world.want(reader, Wish::Tip(3));
+    world.settle();
+    assert_eq!(
+        world.nodes[reader].resolved[&here],
+        Outcome::Grown { length: 5 }
+    );
+    let (short, far) = (
+        world.want(reader, Wish::Tip(6)),
+        world.want(reader, Wish::Tip(9)),
+    );
+    world.append(writer, 2);
+    world.settle();
+    assert!(world.nodes[reader].resolved.contains_key(&short));
+    assert!(!world.nodes[reader].resolved.contains_key(&far));
+    world.append(writer, 4);
+    world.settle();
+    assert!(world.nodes[reader].resolved.contains_key(&far));
+    let asked = requests(&world, link, reader);
+    let asked: Vec<_> = asked.iter().map(|it| (it.index, it.hash())).collect();
+    assert_eq!(asked, [(4, false), (6, false), (10, false)]);
+    // What is here already is asked of nobody.
+    let again = world.want(reader, Wish::Tip(11));
+    world.settle();
+    assert!(world.nodes[reader].resolved.contains_key(&again));
+    assert_eq!(requests(&world, link, reader).len(), 3);
+}
+
+#[test]
+fn last_block_is_asked_for_until_nobody_wants_it() {
+    let mut world = World::new(17);
+    let (writer, reader) = (world.writer(8), sparse(&mut world));
+    world.nodes[writer].silent = true;
+    let link = world.join(writer, reader, true);
+    let (tip, block) = (world.want(reader, Wish::Tip(1)), world.want(reader, 2));
+    world.settle();
+    let cancelled = |world: &World| {
+        let log = world.links[link].log.iter();
+        let cancels = log.filter_map(|(_, message)| match message {
+            Message::Cancel(cancel) => Some(cancel.index),
+            _ => None,
+        });
+        cancels.collect::<Vec<_>>()
+    };
+    for wish in [block, tip] {
+        assert!(!cancelled(&world).contains(&7));
+        world.tell(reader, |node, now| {
+            node.replicator.cancel(now, wish, &node.feed)
+        });
+        world.settle();
+    }
+    assert!(cancelled(&world).contains(&7));
+}
+
+#[test]
 fn seek_asks_one_peer_for_hashes_and_ends_with_the_answer() {
     let mut world = World::new(7);
     let (writer, reader) = (world.writer(30), sparse(&mut world));

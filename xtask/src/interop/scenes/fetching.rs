@@ -16,6 +16,7 @@ pub(super) const SCENES: &[Named] = &[
     ("empty blocks", empty_blocks),
     ("seek", seek),
     ("update", update),
+    ("update with the block", update_with_block),
     ("eager update", eager_update),
     ("if available", if_available),
     ("cancelled downloads", cancelled),
@@ -188,6 +189,31 @@ fn update(scene: &mut Scene<'_>) -> Result {
         &scene.writer.info(FEED)?["uploads"],
         &json!(0),
     )
+}
+
+/// Or with the last block, which is the only one that comes.
+fn update_with_block(scene: &mut Scene<'_>) -> Result {
+    let all = blocks(0..130);
+    scene.open(&all[..100], SPARSE())?;
+    scene.link()?;
+    let order = |length: u64| json!({ "feed": FEED, "block": true, "length": length });
+    let found = scene.reader.call("update", order(1))?;
+    expect_eq("length", &found["length"], &json!(100))?;
+    let info = scene.reader.wait(FEED, "have", 1)?;
+    expect_eq("blocks that are there", &info["have"], &json!(1))?;
+    let later = scene.reader.begin("update", order(101))?;
+    scene.writer.append(FEED, &all[100..107])?;
+    expect_eq("length", &scene.reader.end(later)?["length"], &json!(107))?;
+    let info = scene.reader.wait(FEED, "have", 2)?;
+    expect_eq("blocks that are there", &info["have"], &json!(2))?;
+    expect_eq(
+        "blocks that were sent",
+        &scene.writer.info(FEED)?["uploads"],
+        &json!(2),
+    )?;
+    scene.writer.append(FEED, &all[107..])?;
+    let head = scene.reader.head(FEED, 130)?;
+    expect("the head is the last block", head == [all[129].clone()])
 }
 
 /// A sparse reader may follow the length by itself.
