@@ -30,11 +30,24 @@ use crate::{
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Runs a connection over a socket to its end.
-pub(crate) async fn run<S>(options: Options, shared: Arc<Shared>, mut socket: S) -> Result<Session>
+pub(crate) async fn run<S>(options: Options, shared: Arc<Shared>, socket: S) -> Result<Session>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let mut driver = Driver::new(options, shared)?;
+    let ended = drive(&mut driver, socket).await;
+    if let Some(pass) = &driver.options.pass
+        && ended.as_ref().is_err_and(Error::is_verification)
+    {
+        pass.bar();
+    }
+    ended
+}
+
+async fn drive<S>(driver: &mut Driver, mut socket: S) -> Result<Session>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let mut timer = Timer::default();
     let mut input = Input::default();
     let mut output = Bytes::new();
@@ -132,7 +145,7 @@ impl Driver {
         if let Some(pass) = &options.pass {
             pass.begin(&shared.ready);
             if options.security == Security::Plain {
-                pass.introduce();
+                pass.introduce(None).map_err(Error::Peer)?;
             }
         }
         let connection = Connection::new(config, randomness, runtime.now())?;
@@ -285,7 +298,8 @@ impl Driver {
                 dialect,
             } => {
                 if let Some(pass) = &self.options.pass {
-                    pass.introduce();
+                    let key = Some(remote_public_key);
+                    pass.introduce(key).map_err(Error::Peer)?;
                 }
                 self.shared.view().known = self.known();
                 self.tell(ConnectionEvent::Handshake {

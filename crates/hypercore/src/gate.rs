@@ -3,6 +3,8 @@
 //! What one connection may cost is the business of [`ConnectionLimits`](crate::ConnectionLimits); this is about many. A program
 //! that listens asks its gate about every socket, and gives the pass that it gets to the connection.
 
+mod bars;
+
 use std::{
     collections::BTreeMap,
     fmt,
@@ -14,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{PeerError, ready::Ready};
+use crate::{PeerError, Runtime, gate::bars::Bars, ready::Ready, runtime::default_runtime};
 
 /// How much all connections of a program may be and hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,9 @@ pub struct GateLimits {
     /// How many bytes may wait in all connections, to be looked at or to be sent. Beyond them connections have to go, those first
     /// that have held much for long, and none that holds less than 64 KiB. Default: 64 MiB.
     pub held: usize,
+    /// For how long somebody is turned away who sent what doesn't verify ([`PeerError::Verification`]): his address, or network
+    /// as above, and the key of his handshake, whatever address he has then. Zero: not at all. Default: 10 minutes.
+    pub bar: Duration,
 }
 
 impl Default for GateLimits {
@@ -40,6 +45,7 @@ impl Default for GateLimits {
             per_address: 32,
             strangers: 256,
             held: 64 * 1024 * 1024,
+            bar: Duration::from_secs(600),
         }
     }
 }
@@ -75,6 +81,9 @@ struct Inside {
     limits: GateLimits,
     guests: BTreeMap<u64, Guest>,
     addresses: BTreeMap<Network, usize>,
+    bars: Bars,
+    /// By which bars come down. Without it there are none.
+    runtime: Option<Arc<dyn Runtime>>,
     strangers: usize,
     held: usize,
     next: u64,
@@ -83,6 +92,8 @@ struct Inside {
 /// A connection that was let in.
 struct Guest {
     network: Option<Network>,
+    /// The key of its handshake, once that is over.
+    key: Option<[u8; 32]>,
     /// Whether it is still in the middle of its handshake.
     stranger: bool,
     held: usize,
@@ -119,6 +130,9 @@ pub enum TurnedAway {
         /// How many there may be.
         max: usize,
     },
+    /// Somebody with that address sent what doesn't verify, not long ago.
+    #[error("that address has sent what doesn't verify")]
+    Barred,
 }
 
 /// How many there are, and how much they hold.
@@ -140,10 +154,19 @@ impl Gate {
             limits,
             guests: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            bars: Bars::default(),
+            runtime: default_runtime(),
             strangers: 0,
             held: 0,
             next: 0,
         })))
+    }
+
+    /// The same with another clock than that of async-std.
+    #[must_use]
+    pub fn runtime(self, runtime: Arc<dyn Runtime>) -> Self {
+        self.inside().runtime = Some(runtime);
+        self
     }
 
     /// Lets a connection in that comes from an address, or doesn't. It counts until its pass is dropped.
@@ -159,6 +182,9 @@ impl Gate {
         }
         let network = Network::of(from);
         if let Some(network) = network {
+            if inside.is_barred(network) {
+                return Err(TurnedAway::Barred);
+            }
             let count = inside.addresses.entry(network).or_default();
             if *count >= limits.per_address {
                 let max = limits.per_address;
@@ -175,6 +201,7 @@ impl Gate {
         inside.strangers += 1;
         let guest = Guest {
             network,
+            key: None,
             stranger: true,
             held: 0,
             since: Duration::ZERO,
@@ -205,6 +232,11 @@ impl Gate {
 }
 
 impl Inside {
+    fn is_barred(&self, network: Network) -> bool {
+        let now = self.runtime.as_ref().map(|runtime| runtime.now());
+        now.is_some_and(|now| self.bars.keep_out(now, network))
+    }
+
     fn expel_oldest_stranger(&mut self) {
         let strangers = self.guests.iter().filter(|(_, guest)| guest.stranger);
         if let Some(id) = strangers.map(|(id, _)| *id).next() {
@@ -267,12 +299,40 @@ impl Pass {
         *self.call.ready() = Some(Arc::clone(ready));
     }
 
-    /// The handshake is over.
-    pub(crate) fn introduce(&self) {
+    /// The handshake is over. The key is that of the remote, if there was one.
+    ///
+    /// # Errors
+    /// [`PeerError::Barred`].
+    pub(crate) fn introduce(&self, key: Option<[u8; 32]>) -> Result<(), PeerError> {
         let mut inside = self.gate.inside();
-        let stranger = inside.guests.get_mut(&self.id).map(|it| &mut it.stranger);
-        let was = stranger.is_some_and(std::mem::take);
-        inside.strangers -= usize::from(was);
+        let now = inside.runtime.as_ref().map(|runtime| runtime.now());
+        if let Some(guest) = inside.guests.get_mut(&self.id) {
+            guest.key = key;
+            let was = std::mem::take(&mut guest.stranger);
+            inside.strangers -= usize::from(was);
+        }
+        match now.zip(key) {
+            Some((now, key)) if inside.bars.know(now, &key) => Err(PeerError::Barred),
+            _ => Ok(()),
+        }
+    }
+
+    /// The remote has sent what doesn't verify.
+    pub(crate) fn bar(&self) {
+        let mut inside = self.gate.inside();
+        let Inside {
+            guests,
+            bars,
+            limits,
+            runtime,
+            ..
+        } = &mut *inside;
+        if let Some(guest) = guests.get(&self.id)
+            && let Some(runtime) = runtime
+        {
+            let now = runtime.now();
+            bars.put_up(now, now + limits.bar, guest.network, guest.key);
+        }
     }
 
     /// So many bytes wait now.

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::*;
+use crate::BoxFuture;
 
 const KIB: usize = 1024;
 
@@ -70,7 +71,7 @@ fn the_oldest_stranger_has_to_go_for_one_more() {
         ..GateLimits::default()
     });
     let mut known = gate.admit(address(1)).unwrap();
-    known.introduce();
+    known.introduce(None).unwrap();
     let mut strangers: Vec<Pass> = (2..5).map(|n| gate.admit(address(n)).unwrap()).collect();
     assert_eq!(gate.occupancy().strangers, 2);
     let gone = |pass: &mut Pass| pass.hold(0, seconds(1)).is_err();
@@ -139,4 +140,68 @@ fn a_connection_is_woken_to_go() {
     assert!(ready.is_quiet());
     let _second = gate.admit(address(2)).unwrap();
     assert!(!ready.is_quiet());
+}
+
+/// A clock that stands where it is put.
+#[derive(Debug, Default)]
+struct Clock(Mutex<Duration>);
+
+impl Clock {
+    fn put(&self, to: Duration) {
+        *self.0.lock().unwrap() = to;
+    }
+}
+
+impl Runtime for Clock {
+    fn now(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<()> {
+        unreachable!("a gate doesn't wait")
+    }
+
+    fn unblock(&self, _: Box<dyn FnOnce() + Send>) -> BoxFuture<()> {
+        unreachable!("nor does it block")
+    }
+}
+
+#[test]
+fn who_sent_what_does_not_verify_stays_outside_for_a_while() {
+    let clock = Arc::new(Clock::default());
+    let gate = gate(GateLimits::default()).runtime(Arc::clone(&clock) as Arc<dyn Runtime>);
+    let liar = gate.admit(address(1)).unwrap();
+    liar.introduce(Some([1; 32])).unwrap();
+    liar.bar();
+    drop(liar);
+    assert_eq!(gate.admit(address(1)).unwrap_err(), TurnedAway::Barred);
+    // Others aren't meant, unless they have the same key.
+    let other = gate.admit(address(2)).unwrap();
+    other.introduce(Some([2; 32])).unwrap();
+    let moved = gate.admit(address(3)).unwrap();
+    let barred = moved.introduce(Some([1; 32]));
+    assert!(matches!(barred, Err(PeerError::Barred)), "{barred:?}");
+
+    clock.put(seconds(599));
+    assert!(gate.admit(address(1)).is_err() && moved.introduce(Some([1; 32])).is_err());
+    clock.put(seconds(600));
+    assert!(gate.admit(address(1)).is_ok() && moved.introduce(Some([1; 32])).is_ok());
+}
+
+#[test]
+fn of_this_machine_only_the_key_is_barred_and_nobody_if_it_is_not_wished_for() {
+    for (seconds, barred) in [(600, true), (0, false)] {
+        let gate = gate(GateLimits {
+            bar: Duration::from_secs(seconds),
+            ..GateLimits::default()
+        });
+        let enter = || {
+            let pass = gate.admit(Ipv4Addr::LOCALHOST.into()).unwrap();
+            let introduced = pass.introduce(Some([1; 32]));
+            pass.bar();
+            introduced
+        };
+        assert!(enter().is_ok());
+        assert_eq!(enter().is_err(), barred);
+    }
 }

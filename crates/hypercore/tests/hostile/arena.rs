@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use hypercore::{
     Dialect, DialectChoice, Gate, GateLimits, Hypercore, KeyPair, Occupancy, Pass, PublicKey,
-    Result, Role, Session, Storage,
+    Result, Role, Session, Signable, Storage,
 };
 use testkit::{Rng, Sim, Task, lock};
 
@@ -124,13 +124,14 @@ impl Arena {
                 copy
             }
         };
+        let clock = Arc::new(Surroundings::new(&sim, Rng::new(rng.next_u64())));
         Arena(Arc::new(Inner {
             sim,
             dialect,
             keys,
             author,
             victim,
-            gate: Gate::new(GateLimits::default()),
+            gate: Gate::new(GateLimits::default()).runtime(clock),
             rng: Mutex::new(rng),
             tally: Mutex::default(),
         }))
@@ -360,6 +361,11 @@ impl Arena {
 
     pub(crate) fn author(&self) -> &Hypercore {
         &self.0.author
+    }
+
+    /// What the author would sign so.
+    pub(crate) fn sign(&self, signable: &Signable) -> [u8; 64] {
+        self.0.keys.sign(signable, self.dialect()).to_bytes()
     }
 
     /// Another history of the author's, as long as it likes.

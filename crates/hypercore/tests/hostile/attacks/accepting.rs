@@ -6,7 +6,7 @@ use std::{
 };
 
 use hypercore::Role;
-use wire::{Kind, Message, Request};
+use wire::{Data, Kind, Message, Node, Request};
 
 use crate::{
     arena::Arena,
@@ -42,6 +42,13 @@ pub(crate) fn attacks() -> Vec<Attack> {
         )
         .memory(12 * MIB),
         Attack::new("acc-reconnect", Either, |arena| Box::pin(reconnect(arena))).memory(2 * MIB),
+        Attack::new(
+            "acc-forger",
+            End(&["Verification", "TurnedAway(Barred"]),
+            |arena| Box::pin(forger(arena)),
+        )
+        .on(Victim::Copy)
+        .memory(2 * MIB),
         Attack::new(
             "fr-len-fill",
             End(&["Expelled", "FrameTimeout", "IdleTimeout"]),
@@ -112,6 +119,33 @@ async fn reconnect(arena: Arena) {
         };
         hostile.left_within(Duration::from_millis(20)).await;
     }
+}
+
+/// One lie, and it is back, and back.
+async fn forger(arena: Arena) {
+    let address = IpAddr::from(Ipv4Addr::new(10, 9, 9, 9));
+    for _ in 0..20 {
+        let mut hostile = Hostile::connect_from(&arena, address);
+        if hostile.shake(Role::Initiator).await {
+            hostile.open_feed(CHANNEL).await;
+            let node = Node {
+                index: 7,
+                hash: hostile.rng.array(),
+                size: 10,
+            };
+            hostile
+                .say(&Message::Data(Data {
+                    index: 3,
+                    value: None,
+                    nodes: vec![node],
+                    signature: Some([7; 64]),
+                }))
+                .await;
+        }
+        hostile.be_left().await;
+    }
+    let turned_away = arena.tally(|tally| tally.ends.get("TurnedAway(Barred)").copied());
+    assert_eq!(turned_away, Some(19));
 }
 
 /// Forty messages of 8 MiB that never end.

@@ -1,5 +1,7 @@
 //! Answers that aren't true. Whoever fetches must store nothing of them, and get everything from the honest author.
 
+mod branches;
+
 use std::{future::IntoFuture, time::Duration};
 
 use bytes::Bytes;
@@ -21,7 +23,7 @@ use crate::{
 const REFUSED: Must = End(&["Verification"]);
 
 pub(crate) fn attacks() -> Vec<Attack> {
-    vec![
+    let mut attacks = vec![
         seeding("sd-sig-none", REFUSED, |arena| {
             lie(arena, |_, data| data.signature = None)
         }),
@@ -199,14 +201,10 @@ pub(crate) fn attacks() -> Vec<Attack> {
         seeding("sd-stall", Either, |arena| Box::pin(stall(arena))),
         seeding("sd-stall-many", Either, |arena| Box::pin(stall_many(arena))).memory(3 * MIB),
         seeding("sd-slow", Either, |arena| Box::pin(slow(arena))),
-        seeding("sd-fork", End(&["Fork"]), |arena| {
-            Box::pin(fork(arena, BLOCKS + 100))
-        }),
-        seeding("sd-fork-equal", End(&["Fork"]), |arena| {
-            Box::pin(fork(arena, BLOCKS))
-        }),
         seeding("sd-poison", Either, |arena| Box::pin(poison(arena))),
-    ]
+    ];
+    attacks.extend(branches::attacks());
+    attacks
 }
 
 fn seeding(name: &'static str, must: Must, play: fn(Arena) -> Play) -> Attack {
@@ -527,22 +525,6 @@ async fn slow(arena: Arena) {
         arena.pause(Duration::from_secs(3)).await;
         seeder.say(data).await;
     }
-}
-
-/// The author has signed another history as well, and somebody has it.
-async fn fork(arena: Arena, length: u64) {
-    let branch = arena.branch(KNOWN / 2, length).await;
-    for _ in 0..3 {
-        let mut seeder = Seeder::of(&arena, &branch).await;
-        while let Some((_, data)) = seeder.asked().await {
-            if !seeder.say(data).await {
-                break;
-            }
-        }
-    }
-    let forks = arena.victim().forks();
-    assert!(!forks.is_empty());
-    assert!(forks.iter().all(|fork| fork.verify(&arena.key()).is_ok()));
 }
 
 /// Two leaves' sizes are shifted against each other; their parent's hash covers the sum only.
