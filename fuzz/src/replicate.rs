@@ -144,7 +144,7 @@ impl World {
             }
             4 => {
                 feed.blocks.remove(near.clone());
-                replicator.handle_cleared(now, near, feed);
+                replicator.handle_cleared(now, near.clone(), near, feed);
             }
             5 | 6 => {
                 if let Some(n) = which(self.stores.len()) {

@@ -92,6 +92,11 @@ impl ClearPlan {
         self.nodes.reads()
     }
 
+    /// From the first to the last block that is stored and will be no more.
+    pub fn stored(&self) -> Range<u64> {
+        self.stored.map_or(0..0, |(first, last)| first..last + 1)
+    }
+
     /// The commit. It is empty, and announces nothing, if no block of the range was stored.
     ///
     /// # Errors

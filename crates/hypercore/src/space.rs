@@ -25,11 +25,12 @@ impl<E: Encoding> Hypercore<E> {
         let core = self.core();
         let writer = core.writer().await?;
         let plan = core.read(|feed| feed.plan_clear(blocks.clone()))?;
+        let stored = plan.stored();
         let nodes = core.read_nodes(plan.reads())?;
         let commit = plan.finish(&nodes)?;
         let tell = move |replicator: &mut Replicator, now: Duration, view: &View<'_>| {
             let end = blocks.end.min(view.length());
-            replicator.handle_cleared(now, blocks.start..end, view);
+            replicator.handle_cleared(now, blocks.start..end, stored, view);
         };
         core.store(writer, commit, None, Box::new(tell), |_| {})
             .await

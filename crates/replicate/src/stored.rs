@@ -63,12 +63,19 @@ impl Replicator {
         self.remove_peer(now, id, local);
     }
 
-    /// Blocks were removed from storage. Peers are told, and the blocks are not fetched again unless somebody wishes.
-    pub fn handle_cleared(&mut self, now: Duration, blocks: Range<u64>, local: &dyn Local) {
+    /// Blocks are not to be fetched any more unless somebody wishes. Those that were `stored`, from the first to the last of
+    /// them, were removed from storage, which peers are told.
+    pub fn handle_cleared(
+        &mut self,
+        now: Duration,
+        blocks: Range<u64>,
+        stored: Range<u64>,
+        local: &dyn Local,
+    ) {
         if let Some(everything) = &mut self.everything {
-            everything.cleared.insert(blocks.clone());
+            everything.cleared.insert(blocks);
         }
-        self.handle_gone(now, blocks, false, local);
+        self.handle_gone(now, stored, false, local);
     }
 
     /// Blocks that were stored are found to be damaged and no longer count. Peers are told, and unless the feed is sparse the
@@ -80,10 +87,12 @@ impl Replicator {
 
     /// `again` says whether the blocks are to be fetched anew.
     fn handle_gone(&mut self, now: Duration, blocks: Range<u64>, again: bool, local: &dyn Local) {
+        self.epoch += 1;
         if blocks.is_empty() {
+            // What was asked for may not be wanted any more.
+            self.update(now, local);
             return;
         }
-        self.epoch += 1;
         let unhave = Unhave {
             start: blocks.start,
             length: Some(blocks.end - blocks.start),

@@ -102,6 +102,33 @@ fn what_is_cleared_of_a_whole_copy_is_fetched_again_from_whoever_came_later() {
 }
 
 #[test]
+fn clearing_what_is_not_here_raises_no_doubt_about_what_the_others_have() {
+    let Pair {
+        sim,
+        writer,
+        reader,
+        ..
+    } = &Pair::new(3);
+    let first = sim.spawn("first", reader.feed.get(0).into_future());
+    sim.run_for(SECOND);
+    assert_eq!(first.take().unwrap().unwrap(), [0; 10][..]);
+    writer.clear(1..2);
+    sim.run_for(SECOND);
+    reader.clear(1..3);
+    // Nobody has to be asked, so no time passes.
+    for (block, offered) in [(1, false), (2, true)] {
+        let get = reader.feed.get(block).if_available();
+        let get = sim.spawn("get", get.into_future());
+        sim.run_ready();
+        match get.take() {
+            None if offered => get.cancel(),
+            Some(Err(Error::NotAvailable { .. })) if !offered => {}
+            told => panic!("{block}: {told:?}"),
+        }
+    }
+}
+
+#[test]
 fn closing_a_feed_ends_a_connection_whose_remote_says_nothing() {
     let Pair { sim, reader, .. } = &Pair::new(0);
     let mut rng = Rng::new(2);

@@ -52,7 +52,8 @@ fn whoever_loses_a_block_hears_that_it_is_here() {
     assert_eq!(announced(&face.say(unhave(2, 3))), [], "once");
     // Not what was lost here as well.
     face.feed.clear(7..8);
-    face.replicator.handle_cleared(face.now, 7..8, &face.feed);
+    face.replicator
+        .handle_cleared(face.now, 7..8, 7..8, &face.feed);
     face.drain();
     assert_eq!(
         announced(&face.say(unhave(0, 1 << 40))),

@@ -149,7 +149,8 @@ impl World {
     pub(crate) fn clear(&mut self, node: usize, blocks: std::ops::Range<u64>) {
         self.tell(node, |node, now| {
             node.feed.clear(blocks.clone());
-            node.replicator.handle_cleared(now, blocks, &node.feed);
+            node.replicator
+                .handle_cleared(now, blocks.clone(), blocks, &node.feed);
         });
     }
 
