@@ -74,7 +74,7 @@ impl World {
             if unmet.is_empty() {
                 return;
             }
-            if self.sim.now() >= limit && self.aloud {
+            if self.sim.now() >= limit {
                 self.describe();
             }
             assert!(self.sim.now() < limit, "not granted: {unmet:#?}");
@@ -82,7 +82,10 @@ impl World {
     }
 
     /// Tells how everybody is.
-    fn describe(&self) {
+    pub(crate) fn describe(&self) {
+        if !self.aloud {
+            return;
+        }
         for (n, node) in self.nodes.iter().enumerate() {
             let (feed, role, peer) = (node.copy_of, node.role, node.peer);
             let (gives, takes) = (node.uploading, node.downloading);

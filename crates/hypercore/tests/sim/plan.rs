@@ -109,13 +109,7 @@ impl Plan {
 
     /// Adds and removes at random.
     pub(crate) fn storm(rng: &mut Rng, has: &[[bool; 2]]) -> Self {
-        // Of two that open when asked, one may answer an Open that the other has taken back meanwhile, and take the next Close
-        // for its own: they would chase one another for ever.
-        let on_demand = match rng.below(3) {
-            0 => [true, false],
-            1 => [false, true],
-            _ => [false; 2],
-        };
+        let on_demand = [rng.one_in(2), rng.one_in(2)];
         let mut plan = Plan {
             on_demand,
             ..Plan::default()

@@ -49,7 +49,10 @@ impl World {
         match call.take() {
             None if offered => call.cancel(),
             Some(Err(Error::NotAvailable { .. })) if !offered => {}
-            told => panic!("{n} asks for {block}, offered: {offered}, and is told {told:?}"),
+            told => {
+                self.describe();
+                panic!("{n} asks for {block}, offered: {offered}, and is told {told:?}")
+            }
         }
     }
 }
