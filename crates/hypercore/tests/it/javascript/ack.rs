@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use hypercore::{Event, Events, Hypercore, PeerId, Replicate};
 
-use super::stage::{finished, heard, play};
+use super::stage::{Stage, finished, heard, play};
 use crate::net::Socket;
 
 /// The Noise keys of those who confirmed, and which blocks, each as often as it was.
@@ -107,45 +107,33 @@ fn simultaneous_replication_with_ack_and_no_ack() {
     });
 }
 
+/// A feed asks two clones at once, which may ask as well. Each of them confirms everything once, and to them nothing is confirmed.
+async fn two_at_once(stage: Stage, of_clones: fn(Replicate<Socket>) -> Replicate<Socket>) {
+    let feed = stage.feed(&["a", "b", "c"]).await;
+    let clones = [stage.copy(&feed).await, stage.copy(&feed).await];
+    let mut acks = Acks::to(&feed);
+    let mut none = [&clones[0], &clones[1]].map(Acks::to);
+    let ends = [&clones[0], &clones[1]].map(|to| stage.connect(&feed, to, ack, of_clones));
+    for ends in ends {
+        finished(ends).await;
+    }
+    let mut both = by(&clones[0], 0..3);
+    both.extend(by(&clones[1], 0..3));
+    assert_eq!(acks.take().await, both);
+    for none in &mut none {
+        assert_eq!(none.take().await, Confirmed::new());
+    }
+}
+
 #[test]
 fn simultaneous_replication_with_two_acks() {
-    play(|stage| async move {
-        let feed = stage.feed(&["a", "b", "c"]).await;
-        let clones = [stage.copy(&feed).await, stage.copy(&feed).await];
-        let mut acks = Acks::to(&feed);
-        let mut none = [&clones[0], &clones[1]].map(Acks::to);
-        let ends = [&clones[0], &clones[1]].map(|to| stage.connect(&feed, to, ack, |end| end));
-        for ends in ends {
-            finished(ends).await;
-        }
-        let mut both = by(&clones[0], 0..3);
-        both.extend(by(&clones[1], 0..3));
-        assert_eq!(acks.take().await, both);
-        for none in &mut none {
-            assert_eq!(none.take().await, Confirmed::new());
-        }
-    });
+    play(|stage| two_at_once(stage, |end| end));
 }
 
 #[test]
 fn acks_where_clones_should_not_ack() {
-    play(|stage| async move {
-        let feed = stage.feed(&["a", "b", "c"]).await;
-        let clones = [stage.copy(&feed).await, stage.copy(&feed).await];
-        let mut acks = Acks::to(&feed);
-        let mut none = [&clones[0], &clones[1]].map(Acks::to);
-        // The clones ask too, but nobody stores anything that they have sent.
-        let ends = [&clones[0], &clones[1]].map(|to| stage.connect(&feed, to, ack, ack));
-        for ends in ends {
-            finished(ends).await;
-        }
-        let mut both = by(&clones[0], 0..3);
-        both.extend(by(&clones[1], 0..3));
-        assert_eq!(acks.take().await, both);
-        for none in &mut none {
-            assert_eq!(none.take().await, Confirmed::new());
-        }
-    });
+    // The clones ask too, but nobody stores anything that they have sent.
+    play(|stage| two_at_once(stage, ack));
 }
 
 #[test]
