@@ -16,6 +16,7 @@ const net = require('net')
 const readline = require('readline')
 const { parseArgs } = require('util')
 const { promise, open, close, append, summary, treeHash, audit, block } = require('./feed')
+const { piped } = require('./socket')
 
 // How many blocks share a signature, in turns: one call for a single block and calls for many are different code there.
 const BATCHES = [1, 2, 7, 64, 1, 200]
@@ -74,23 +75,9 @@ async function hold (version, dir) {
   await close(feed)
 }
 
-// Joins a feed to a socket. Resolves once the connection has ended, to the error it ended with, if any.
-function replicate (feed, initiator, socket, options) {
-  const stream = feed.replicate(initiator, { live: !!options.live })
-  return new Promise(resolve => {
-    let failure = null
-    const failed = error => {
-      failure = failure || error.message
-      stream.destroy()
-      socket.destroy()
-    }
-    stream.on('error', failed)
-    socket.on('error', failed)
-    socket.on('close', () => stream.destroy())
-    stream.on('close', () => resolve(failure))
-    stream.pipe(socket).pipe(stream)
-  })
-}
+// Resolves once the connection has ended, to the error it ended with, if any.
+const replicate = (feed, initiator, socket, options) =>
+  piped(feed.replicate(initiator, { live: !!options.live }), socket)
 
 async function serve (version, dir, options) {
   const feed = await open(version, dir)

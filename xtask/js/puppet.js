@@ -10,6 +10,7 @@ const net = require('net')
 const readline = require('readline')
 const { createRequire } = require('module')
 const { promise, open, close, append, summary, treeHash, audit } = require('./feed')
+const { piped } = require('./socket')
 
 const version = process.argv[2]
 const Protocol = createRequire(require.resolve('hypercore' + version))('hypercore-protocol')
@@ -77,19 +78,7 @@ function prepare (initiator, order) {
 function run (link, socket) {
   const { stream } = link
   link.socket = socket
-  link.ended = new Promise(resolve => {
-    let failure = null
-    const failed = error => {
-      failure = failure || error.message
-      stream.destroy()
-      socket.destroy()
-    }
-    stream.on('error', failed)
-    socket.on('error', failed)
-    socket.on('close', () => stream.destroy())
-    stream.on('close', () => resolve({ failure, sent: stream.bytesSent, received: stream.bytesReceived }))
-    stream.pipe(socket).pipe(stream)
-  })
+  link.ended = piped(stream, socket).then(failure => ({ failure, sent: stream.bytesSent, received: stream.bytesReceived }))
 }
 
 const orders = {
