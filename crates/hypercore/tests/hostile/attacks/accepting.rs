@@ -150,37 +150,28 @@ async fn forger(arena: Arena) {
 
 /// Forty messages of 8 MiB that never end.
 async fn fill(arena: Arena) {
-    arena
-        .many(40, |arena, _| async move {
-            let mut hostile = Hostile::open(&arena).await;
-            hostile
-                .bytes(&announced(CHANNEL, Kind::Data, 8 << 20))
-                .await;
-            let piece = vec![7; 16 * KIB];
-            for _ in 0..480 {
-                if !hostile.bytes(&piece).await {
-                    return;
-                }
-            }
-            hostile.be_left().await;
-        })
-        .await;
+    endless(arena, 16 * KIB, 480, Duration::ZERO).await;
 }
 
 /// The same at a pace that a slow honest peer may have.
 async fn fill_slowly(arena: Arena) {
+    endless(arena, 64 * KIB, 110, Duration::from_millis(400)).await;
+}
+
+/// Forty begin a message of 8 MiB, and send so many pieces of it, with a pause behind each.
+async fn endless(arena: Arena, piece: usize, pieces: usize, pause: Duration) {
     arena
-        .many(40, |arena, _| async move {
+        .many(40, move |arena, _| async move {
             let mut hostile = Hostile::open(&arena).await;
             hostile
                 .bytes(&announced(CHANNEL, Kind::Data, 8 << 20))
                 .await;
-            let piece = vec![7; 64 * KIB];
-            for _ in 0..110 {
+            let piece = vec![7; piece];
+            for _ in 0..pieces {
                 if !hostile.bytes(&piece).await {
                     return;
                 }
-                arena.pause(Duration::from_millis(400)).await;
+                arena.pause(pause).await;
             }
             hostile.be_left().await;
         })
