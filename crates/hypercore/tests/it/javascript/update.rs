@@ -93,6 +93,19 @@ fn update_if_available_through_top_level_option() {
 }
 
 #[test]
+fn update_with_block_data() {
+    play(|stage| async move {
+        let feed = stage.feed(&["a", "b", "c", "d"]).await;
+        let clone = stage.sparse(&feed).await;
+        stage.live(&feed, &clone);
+        assert_eq!(clone.update().with_block(true).await.unwrap(), 4);
+        assert!(clone.has(3));
+        stage.quiet().await;
+        assert_eq!(clone.downloaded(..), 1);
+    });
+}
+
+#[test]
 fn update_without_hash_option_should_not_download_block() {
     play(|stage| async move {
         let feed = stage.feed(&["a", "b", "c"]).await;
@@ -113,7 +126,7 @@ fn update_without_hash_option_should_not_download_block() {
 
 /// The second test of that name: what a sparse peer knows of the feed will do for another one.
 #[test]
-fn update_with_block_data_through_a_sparse_peer() {
+fn update_with_block_data_from_a_sparse_peer() {
     play(|stage| async move {
         let feed = stage.feed(&["a", "b", "c", "d"]).await;
         let (middle, last) = (stage.sparse(&feed).await, stage.sparse(&feed).await);
