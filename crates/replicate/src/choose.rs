@@ -62,6 +62,11 @@ impl Traffic {
         self.next_free(block) == block
     }
 
+    /// The blocks that are on their way.
+    pub(crate) fn on_its_way(&self) -> impl Iterator<Item = u64> {
+        self.reserved.iter().chain(self.arrived.iter()).flatten()
+    }
+
     /// The first block at or after `block` that isn't on its way.
     fn next_free(&self, block: u64) -> u64 {
         let mut block = block;

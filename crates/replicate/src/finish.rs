@@ -17,7 +17,7 @@ use core::time::Duration;
 
 use wire::{Message, Status};
 
-use crate::{Action, Local, PeerId, Replicator, peer::Peer};
+use crate::{Action, Local, PeerId, Replicator, choose::Everything, peer::Peer};
 
 impl Replicator {
     /// Changes [`PeerConfig::live`](crate::PeerConfig::live). A peer that isn't live any longer is left once neither side has
@@ -50,7 +50,7 @@ impl Replicator {
                 && (peer.heard || !peer.remote_uploading)
                 && match complete >= local.length() {
                     true => complete >= length,
-                    false => self.is_spent(peer) && length <= local.length(),
+                    false => self.is_spent(peer, everything, local) && length <= local.length(),
                 }
                 && !self.is_busy(peer, local)
         });
@@ -61,9 +61,13 @@ impl Replicator {
     }
 
     /// Whether nothing that a peer has is missing here, and it will have no more, because it fetches nothing.
-    fn is_spent(&self, peer: &Peer) -> bool {
+    fn is_spent(&self, peer: &Peer, everything: &Everything, local: &dyn Local) -> bool {
+        // What is on its way already isn't asked for, but may have to be, if it comes to nothing or brings hashes alone.
+        let lacks =
+            |block| peer.claims.contains(block) && everything.next_missing(block, local) == block;
         let asked = !peer.wants.are_outstanding() && peer.idle_at == Some(self.epoch);
-        !peer.remote_downloading && (asked || !peer.remote_uploading)
+        !peer.remote_downloading
+            && (!peer.remote_uploading || asked && !self.traffic.on_its_way().any(lacks))
     }
 
     /// Whether something that a peer was asked for is still on its way.

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use hypercore_replicate::{Config, PeerConfig, PeerId};
-use wire::{Have, Message, Status, Want};
+use bytes::Bytes;
+use hypercore_replicate::{Action, Config, PeerConfig, PeerId};
+use wire::{Have, Message, Status, Unhave, Want};
 
-use crate::{model::Model, world::World};
+use crate::{
+    face::{Face, PEER, sent},
+    model::Model,
+    world::World,
+};
 
 const WINDOW: u64 = 1 << 20;
 
@@ -122,6 +127,52 @@ fn what_a_writer_has_lost_is_not_waited_for() {
         let all = world.nodes[writer].feed.blocks.clone();
         assert_eq!(world.nodes[reader].feed.blocks, all);
     }
+}
+
+#[test]
+fn a_peer_is_not_left_while_another_may_fail_to_deliver_what_both_have() {
+    let mut face = Face::new(Config::default(), Model::with(2, 0..1));
+    let other = PeerId(2);
+    face.replicator
+        .add_peer(face.now, other, PeerConfig::default(), &face.feed);
+    face.replicator.set_live(face.now, PEER, false, &face.feed);
+    let gives = Message::Status(Status {
+        uploading: Some(true),
+        downloading: Some(false),
+    });
+    // Both of two blocks.
+    let has = Message::Have(Have {
+        start: 0,
+        length: Some(WINDOW),
+        bitfield: Some(Bytes::from_static(&[2, 0b1100_0000])),
+        ack: None,
+    });
+    let mut said = Vec::new();
+    for id in [PEER, other] {
+        for message in [&gives, &has] {
+            face.replicator
+                .handle_message(face.now, id, message.clone(), &face.feed);
+            said.extend(face.drain());
+        }
+    }
+    let asked = sent(&said);
+    let asked = asked.iter().filter(|m| matches!(m, Message::Request(_)));
+    assert_eq!(asked.count(), 1, "of one of them");
+    let mut sent = sent(&said).into_iter();
+    let leaves = sent.any(|message| matches!(message, Message::Status(_)));
+    assert!(!leaves, "{said:?}");
+    // The one that was asked has lost it.
+    let lost = Message::Unhave(Unhave {
+        start: 1,
+        length: Some(1),
+    });
+    face.replicator
+        .handle_message(face.now, PEER, lost, &face.feed);
+    let said = face.drain();
+    let again = said.iter().any(|action| {
+        matches!(action, Action::Send { peer, message: Message::Request(_) } if *peer == other)
+    });
+    assert!(again, "{said:?}");
 }
 
 #[test]
