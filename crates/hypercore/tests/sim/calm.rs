@@ -91,6 +91,7 @@ impl World {
             let (gives, takes) = (node.uploading, node.downloading);
             eprintln!("{n} is feed {feed} at {peer}, {role:?}, gives: {gives}, takes: {takes}");
             eprintln!("    lacks {:?}", node.feed.missing(..));
+            eprintln!("    {:?}", node.feed.stats());
             for other in node.feed.peers() {
                 eprintln!("    {other:?}");
             }
@@ -182,6 +183,7 @@ impl World {
         let finished = |result: &Result<Session>| result.as_ref().is_ok_and(|end| end.finished);
         let results = up.results();
         assert!(results.iter().all(finished), "{results:?}: {}", up.what);
+        self.tell(|| format!("{results:?}: {}", up.what));
         for feed in feeds {
             check::is_complete(self, one, other, *feed);
         }
