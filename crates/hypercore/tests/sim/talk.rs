@@ -355,14 +355,27 @@ impl Talk {
         copies.position(|node| node.peer == known.peer && node.copy_of == feed)
     }
 
-    /// The registration of a name at a copy, if it was the first that was told over a connection, or was told long ago. Otherwise a
-    /// message may wait for names among which this one isn't yet.
+    /// The registration of a name at a copy, if it was the first that was told over a connection, was told long ago, or has heard
+    /// something over that connection. Otherwise a message may wait for names among which this one isn't yet.
     fn heard_of(&self, node: usize, name: &str, end: [u8; 32]) -> Option<u64> {
-        let made = self.ends.get(&end)?.since;
+        let Known {
+            since: made,
+            other: sender,
+            ..
+        } = *self.ends.get(&end)?;
         let mut all = self.extensions.iter();
         let known = all.find(|known| known.node == node && known.name == name)?;
-        let told = known.since < made || known.since + LONG_AGO < self.now;
+        let told = known.since < made
+            || known.since + LONG_AGO < self.now
+            || self.has_heard(known.number, sender);
         told.then_some(known.number)
+    }
+
+    /// Whether anything has come to a registration over a connection, by the sender's key.
+    fn has_heard(&self, number: u64, sender: [u8; 32]) -> bool {
+        let heard = lock(&self.heard);
+        let mut heard = heard.iter().filter(|heard| heard.by == number);
+        heard.any(|heard| lock(&heard.diary).keys.get(&heard.from) == Some(&Some(sender)))
     }
 
     /// The registration of a name at a copy.
