@@ -1,6 +1,6 @@
 //! Messages of the program's own about the connection as a whole.
 
-use async_std::task::{self, JoinHandle};
+use async_std::task::{self};
 use bytes::Bytes;
 use futures_lite::{
     StreamExt,
@@ -8,26 +8,24 @@ use futures_lite::{
 };
 use hypercore::{
     Binary, Connection, ConnectionEvent, ConnectionHandle, ConnectionLimits, Error, Json,
-    ProtocolError, Result, Role, Session, Utf8,
+    ProtocolError, Role, Utf8,
 };
 use wire::{Extension, Message, Options};
 
-use crate::{duplex::duplex, raw::Raw};
+use crate::{
+    duplex::duplex,
+    ends::{ends, run},
+    raw::Raw,
+};
 
-fn ends() -> [Connection; 2] {
-    [Role::Initiator, Role::Responder].map(|role| Connection::new(role).live(true))
-}
-
-fn run(ends: [Connection; 2]) -> [JoinHandle<Result<Session>>; 2] {
-    let (left, right) = duplex(16 * 1024);
-    let [a, b] = ends;
-    [task::spawn(a.run(left)), task::spawn(b.run(right))]
+fn live() -> [Connection; 2] {
+    ends().map(|end| end.live(true))
 }
 
 #[test]
 fn a_message_is_answered_and_both_know_what_the_other_has() {
     task::block_on(async {
-        let ends = ends();
+        let ends = live();
         let handles = [ends[0].handle(), ends[1].handle()];
         let mut events = handles[1].events();
         let _a = handles[0].extension("a", Binary).unwrap();
@@ -70,7 +68,7 @@ fn a_message_is_answered_and_both_know_what_the_other_has() {
 #[test]
 fn names_that_come_and_go_never_mix_up_the_others() {
     task::block_on(async {
-        let ends = ends();
+        let ends = live();
         let handles = [ends[0].handle(), ends[1].handle()];
         let listeners = ["a", "m", "ü", "😀"].map(|name| handles[1].extension(name, Utf8).unwrap());
         let mut heard = listeners.each_ref().map(|listener| listener.messages());
@@ -111,7 +109,7 @@ fn names_that_come_and_go_never_mix_up_the_others() {
 #[test]
 fn what_the_remote_lacks_is_reported_and_what_is_not_decoded_is_an_item() {
     task::block_on(async {
-        let ends = ends();
+        let ends = live();
         let handles = [ends[0].handle(), ends[1].handle()];
         let (ours, raw) = (
             handles[0].extension("ours", Utf8).unwrap(),
@@ -223,7 +221,7 @@ fn what_waits_is_bounded_and_so_are_names() {
 #[test]
 fn a_flood_costs_the_slow_listener_messages_and_nobody_memory() {
     task::block_on(async {
-        let ends = ends();
+        let ends = live();
         let handles = [ends[0].handle(), ends[1].handle()];
         let [flood, drain] = [0, 1].map(|n: usize| handles[n].extension("flood", Utf8).unwrap());
         let mut messages = drain.messages();

@@ -5,32 +5,18 @@ use std::{
     time::Duration,
 };
 
-use async_std::task::{self, JoinHandle};
+use async_std::task::{self};
 use futures_lite::StreamExt;
 use hypercore::{
     Connection, Dialect, Error, Event, FeedOptions, Hypercore, NoiseKeyPair, PeerError,
-    ProtocolError, Result, Role, Security, Session, Storage,
+    ProtocolError, Role, Security, Storage,
 };
 
 use crate::{
     duplex::duplex,
+    ends::{ends, run},
     pair::{assert_same, reader_of, writer},
 };
-
-type Ends = (JoinHandle<Result<Session>>, JoinHandle<Result<Session>>);
-
-/// Runs two connections against one another.
-fn run(a: Connection, b: Connection) -> Ends {
-    let (left, right) = duplex(16 * 1024);
-    (task::spawn(a.run(left)), task::spawn(b.run(right)))
-}
-
-fn pair() -> (Connection, Connection) {
-    (
-        Connection::new(Role::Initiator),
-        Connection::new(Role::Responder),
-    )
-}
 
 #[test]
 fn feeds_go_in_both_directions_and_all_end() {
@@ -45,7 +31,7 @@ fn feeds_go_in_both_directions_and_all_end() {
             reader_of(&feeds[1]).await,
             reader_of(&feeds[2]).await,
         ];
-        let (a, b) = pair();
+        let [a, b] = ends();
         for n in 0..3 {
             // The first is written on one side, the others on the other.
             let (here, there) = if n == 0 { (&a, &b) } else { (&b, &a) };
@@ -53,7 +39,7 @@ fn feeds_go_in_both_directions_and_all_end() {
             there.add(&copies[n]).unwrap();
             there.add(&copies[n]).unwrap();
         }
-        let (left, right) = run(a, b);
+        let [left, right] = run([a, b]);
         let (left, right) = (left.await.unwrap(), right.await.unwrap());
         assert!(left.finished && right.finished);
         for (feed, copy) in feeds.iter().zip(&copies) {
@@ -67,11 +53,11 @@ fn feeds_are_added_and_removed_while_it_runs() {
     task::block_on(async {
         let (first, second) = (writer(3, Dialect::V8).await, writer(4, Dialect::V8).await);
         let (first_copy, second_copy) = (reader_of(&first).await, reader_of(&second).await);
-        let (a, b) = pair();
+        let [a, b] = ends();
         a.add(&first).unwrap();
         b.add(&first_copy).unwrap();
         let (a_handle, b_handle) = (a.handle(), b.handle());
-        let (left, right) = run(a.live(true), b.live(true));
+        let [left, right] = run([a.live(true), b.live(true)]);
         first_copy.get(2).await.unwrap();
         // Either side first.
         a_handle.add(&second).unwrap();
@@ -103,7 +89,7 @@ fn a_feed_is_opened_on_demand_and_strangers_are_turned_away() {
         let (shared, secret) = (writer(5, Dialect::V8).await, writer(5, Dialect::V8).await);
         let (copy, other) = (reader_of(&shared).await, reader_of(&secret).await);
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let (a, b) = pair();
+        let [a, b] = ends();
         let b = b.on_discovery_key({
             let (asked, shared) = (Arc::clone(&asked), shared.clone());
             move |key, connection| {
@@ -119,7 +105,7 @@ fn a_feed_is_opened_on_demand_and_strangers_are_turned_away() {
         });
         a.add(&other).unwrap();
         a.add(&copy).unwrap();
-        let (left, right) = run(a, b);
+        let [left, right] = run([a, b]);
         let (left, right) = (left.await.unwrap(), right.await.unwrap());
         assert!(left.finished && right.finished);
         assert_same(&shared, &copy).await;
@@ -134,12 +120,12 @@ fn a_hold_keeps_it_until_the_last_feed_is_added() {
     task::block_on(async {
         let (first, second) = (writer(3, Dialect::V8).await, writer(4, Dialect::V8).await);
         let (first_copy, second_copy) = (reader_of(&first).await, reader_of(&second).await);
-        let (a, b) = pair();
+        let [a, b] = ends();
         a.add(&first).unwrap();
         b.add(&first_copy).unwrap();
         let (a_handle, b_handle) = (a.handle(), b.handle());
         let holds = [a_handle.hold(), b_handle.hold()];
-        let (left, right) = run(a, b);
+        let [left, right] = run([a, b]);
         while first_copy.downloaded(..) < 3 || !first.peers().is_empty() {
             task::yield_now().await;
         }
@@ -162,7 +148,7 @@ fn who_is_not_welcome_fails_in_the_handshake() {
                 NoiseKeyPair::from_seed([2; 32]),
             ];
             let seen = Arc::new(Mutex::new(None));
-            let (a, b) = pair();
+            let [a, b] = ends();
             let mut sides = [a.key_pair(pairs[0].clone()), b.key_pair(pairs[1].clone())];
             sides[0].add(&reader).unwrap();
             sides[1].add(&writer).unwrap();
@@ -181,7 +167,7 @@ fn who_is_not_welcome_fails_in_the_handshake() {
                 });
             *side = decided;
             let [a, b] = sides;
-            let (left, right) = run(a, b);
+            let [left, right] = run([a, b]);
             let (left, right) = (left.await, right.await);
             assert_eq!(*seen.lock().unwrap(), Some(pairs[1 - decider].public()));
             if welcome {
@@ -232,12 +218,12 @@ fn nothing_is_fetched_without_download_nor_given_without_upload() {
         task::block_on(async {
             let writer = writer(5, Dialect::V8).await;
             let reader = reader_of(&writer).await;
-            let (a, b) = pair();
+            let [a, b] = ends();
             let options = [options, FeedOptions::default()];
             a.add_with(&reader, options[side]).unwrap();
             b.add_with(&writer, options[1 - side]).unwrap();
             let handle = a.handle();
-            let (left, right) = run(a.live(true), b.live(true));
+            let [left, right] = run([a.live(true), b.live(true)]);
             let none = reader.get(0).timeout(Duration::from_millis(50)).await;
             assert!(matches!(none, Err(Error::TimedOut)), "{none:?}");
             assert_eq!((reader.len(), reader.downloaded(..)), (0, 0));
@@ -294,9 +280,9 @@ fn each_block_is_acknowledged_once_to_who_asked() {
 fn a_feed_without_a_counterpart_ends_with_a_typed_error_and_not_never() {
     task::block_on(async {
         let feed = Hypercore::open(Storage::memory()).await.unwrap();
-        let (a, b) = pair();
+        let [a, b] = ends();
         a.add(&feed).unwrap();
-        let (left, right) = run(a, b.live(true));
+        let [left, right] = run([a, b.live(true)]);
         // The other side says at once that it doesn't share it.
         assert!(left.await.is_ok());
         let _ = right.await;

@@ -6,16 +6,9 @@ use async_std::task;
 use futures_lite::future::poll_once;
 use hypercore::{Dialect, DownloadRequest, Error, Hypercore, PortableProof, Storage};
 
-use crate::pair::{connect, writer};
+use crate::pair::{connect, sparse_reader_of, writer};
 
 const MOMENT: Duration = Duration::from_millis(20);
-
-async fn sparse_copy(writer: &Hypercore) -> Hypercore {
-    let builder = Hypercore::builder(Storage::memory())
-        .key(writer.key())
-        .sparse(true);
-    builder.open().await.unwrap()
-}
 
 #[test]
 fn what_is_here_already_is_fetched_at_once() {
@@ -36,7 +29,7 @@ fn what_is_here_already_is_fetched_at_once() {
 fn only_what_is_wished_for_is_fetched() {
     task::block_on(async {
         let writer = writer(50, Dialect::V8).await;
-        let reader = sparse_copy(&writer).await;
+        let reader = sparse_reader_of(&writer).await;
         let _connection = connect(&reader, &writer, true);
         reader.download(10..20).await.unwrap();
         reader
@@ -55,7 +48,7 @@ fn only_what_is_wished_for_is_fetched() {
 fn a_download_beyond_the_end_waits_for_the_feed_to_grow() {
     task::block_on(async {
         let writer = writer(2, Dialect::V8).await;
-        let reader = sparse_copy(&writer).await;
+        let reader = sparse_reader_of(&writer).await;
         let _connection = connect(&reader, &writer, true);
         let download = reader.download(1..4);
         assert_eq!(download.progress().total, Some(3));
@@ -70,7 +63,7 @@ fn a_download_beyond_the_end_waits_for_the_feed_to_grow() {
 fn everything_is_never_done_and_a_dropped_download_fetches_no_more() {
     task::block_on(async {
         let writer = writer(20, Dialect::V8).await;
-        let reader = sparse_copy(&writer).await;
+        let reader = sparse_reader_of(&writer).await;
         let _connection = connect(&reader, &writer, true);
         let all = reader.download(DownloadRequest::all());
         while reader.downloaded(..) < 20 {
@@ -113,7 +106,7 @@ fn an_update_is_an_append_here_or_a_proof_from_a_peer() {
         writer.append("d").await.unwrap();
         assert_eq!(waiting.await.unwrap(), 4);
 
-        let reader = sparse_copy(&writer).await;
+        let reader = sparse_reader_of(&writer).await;
         let _connection = connect(&reader, &writer, true);
         assert_eq!(reader.update().await.unwrap(), 4);
         assert_eq!(reader.downloaded(..), 0);
@@ -133,7 +126,7 @@ fn an_update_if_available_ends_when_nobody_has_one() {
             3
         );
 
-        let reader = sparse_copy(&writer).await;
+        let reader = sparse_reader_of(&writer).await;
         assert!(matches!(
             reader.update().if_available().await,
             Err(Error::NoUpdate)
@@ -175,7 +168,7 @@ fn an_eager_sparse_copy_follows_the_length_and_fetches_no_block() {
             .key(writer.key())
             .sparse(true);
         let eager = builder.eager_update(true).open().await.unwrap();
-        let idle = sparse_copy(&writer).await;
+        let idle = sparse_reader_of(&writer).await;
         let _connections = [
             connect(&eager, &writer, true),
             connect(&idle, &writer, true),

@@ -8,7 +8,7 @@ use hypercore::{
 
 use crate::{
     duplex::duplex,
-    pair::{assert_same, connect},
+    pair::{assert_same, connect, exchange},
 };
 
 /// Two feeds of one key, alike up to a length.
@@ -63,9 +63,7 @@ fn a_reader_that_meets_two_writers_keeps_the_first_and_reports_both() {
             task::block_on(async {
                 let [one, other] = branches(dialect, common, lengths).await;
                 let reader = copy(&one, false, ForkPolicy::Strict).await;
-                let (left, right) = connect(&reader, &one, false);
-                left.await.unwrap();
-                right.await.unwrap();
+                exchange(&reader, &one).await;
 
                 let mut events = reader.events();
                 let fork = meets(&reader, &other).await;
@@ -91,9 +89,7 @@ fn a_reader_that_meets_two_writers_keeps_the_first_and_reports_both() {
 
                 // Everything goes on with the first.
                 one.append("more").await.unwrap();
-                let (left, right) = connect(&reader, &one, false);
-                left.await.unwrap();
-                right.await.unwrap();
+                exchange(&reader, &one).await;
                 assert_same(&one, &reader).await;
             });
         }

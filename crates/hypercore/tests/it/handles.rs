@@ -14,19 +14,12 @@ use hypercore::{
 
 use crate::{
     duplex::duplex,
+    ends::{ends, run},
     pair::{assert_same, reader_of, writer},
     raw::{Raw, refusal},
 };
 
 const BOTH: [Role; 2] = [Role::Initiator, Role::Responder];
-
-type Ends = [JoinHandle<Result<Session>>; 2];
-
-fn run(ends: [Connection; 2]) -> Ends {
-    let (left, right) = duplex(16 * 1024);
-    let [a, b] = ends;
-    [task::spawn(a.run(left)), task::spawn(b.run(right))]
-}
 
 /// All events up to the end, in short.
 async fn story(handle: &ConnectionHandle) -> JoinHandle<Vec<String>> {
@@ -56,7 +49,7 @@ fn a_connection_tells_its_story() {
     task::block_on(async {
         let feed = writer(3, Dialect::V8).await;
         let copy = reader_of(&feed).await;
-        let [a, b] = BOTH.map(Connection::new);
+        let [a, b] = ends();
         let shared = feed.clone();
         let b = b.on_discovery_key(move |_, handle| {
             handle.add(&shared).unwrap();
@@ -354,7 +347,7 @@ fn each_feed_is_decided_about_and_a_refusal_closes_no_other() {
         let copies = [reader_of(&feeds[0]).await, reader_of(&feeds[1]).await];
         let pairs = [1, 2].map(|seed| NoiseKeyPair::from_seed([seed; 32]));
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let [a, b] = BOTH.map(Connection::new);
+        let [a, b] = ends();
         let b = b.key_pair(pairs[1].clone()).on_feed_authenticate({
             let (asked, welcome) = (Arc::clone(&asked), feeds[1].discovery_key());
             move |feed, remote| {

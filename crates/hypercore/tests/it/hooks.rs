@@ -9,7 +9,7 @@ use hypercore::{
     Signature, Signer, Source, Storage, Verifier,
 };
 
-use crate::pair::{assert_same, connect, writer};
+use crate::pair::{assert_same, connect, exchange, reader_of, writer};
 
 type Seen = Arc<Mutex<Vec<(u64, Bytes, Source)>>>;
 
@@ -28,15 +28,25 @@ fn picky(seen: &Seen) -> impl Fn(u64, Bytes, Source) -> BoxFuture<Result<(), Box
     }
 }
 
+/// A feed on which that hook is.
+async fn hooked(seen: &Seen) -> Hypercore {
+    let builder = Hypercore::builder(Storage::memory()).on_write(picky(seen));
+    builder.open().await.unwrap()
+}
+
+/// A copy on which that hook is.
+async fn hooked_copy(writer: &Hypercore, seen: &Seen) -> Hypercore {
+    let builder = Hypercore::builder(Storage::memory())
+        .key(writer.key())
+        .on_write(picky(seen));
+    builder.open().await.unwrap()
+}
+
 #[test]
 fn the_hook_sees_encoded_blocks_under_their_numbers_and_refuses_whole_calls() {
     task::block_on(async {
         let seen = Seen::default();
-        let feed = Hypercore::builder(Storage::memory())
-            .on_write(picky(&seen))
-            .open()
-            .await
-            .unwrap();
+        let feed = hooked(&seen).await;
         let hex = feed.typed::<hypercore::Hex>();
         hex.append_batch(["61", "62"]).await.unwrap();
         let refused = hex.append_batch(["63", "21"]).await;
@@ -58,11 +68,7 @@ fn the_hook_sees_encoded_blocks_under_their_numbers_and_refuses_whole_calls() {
 fn calls_that_wait_together_are_refused_one_by_one() {
     task::block_on(async {
         let seen = Seen::default();
-        let feed = Hypercore::builder(Storage::memory())
-            .on_write(picky(&seen))
-            .open()
-            .await
-            .unwrap();
+        let feed = hooked(&seen).await;
         let calls: Vec<_> = (0..20)
             .map(|n| {
                 let feed = feed.clone();
@@ -129,12 +135,7 @@ fn a_reader_that_refuses_a_block_ends_the_connection_and_stores_nothing() {
         let writer = writer(0, Dialect::V8).await;
         writer.append_batch(["fine", "!loud"]).await.unwrap();
         let seen = Seen::default();
-        let reader = Hypercore::builder(Storage::memory())
-            .key(writer.key())
-            .on_write(picky(&seen))
-            .open()
-            .await
-            .unwrap();
+        let reader = hooked_copy(&writer, &seen).await;
         let (client, server) = connect(&reader, &writer, false);
         let refused = client.await;
         assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
@@ -157,12 +158,7 @@ fn a_copy_does_not_get_longer_by_a_block_that_is_refused() {
         let writer = writer(0, Dialect::V8).await;
         writer.append("!loud").await.unwrap();
         let seen = Seen::default();
-        let reader = Hypercore::builder(Storage::memory())
-            .key(writer.key())
-            .on_write(picky(&seen))
-            .open()
-            .await
-            .unwrap();
+        let reader = hooked_copy(&writer, &seen).await;
         let proof = writer.proof(0).await.unwrap();
         let refused = reader.put(proof, Some("!loud".into())).await;
         assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
@@ -215,15 +211,8 @@ fn a_device_signs_and_any_reader_accepts_it() {
             let feed = signed_by(device, pair.public(), dialect).await;
             assert!(feed.is_writable());
             feed.append_batch(["a", "b"]).await.unwrap();
-            let reader = Hypercore::builder(Storage::memory())
-                .key(feed.key())
-                .dialect(dialect)
-                .open()
-                .await
-                .unwrap();
-            let (client, server) = connect(&reader, &feed, false);
-            client.await.unwrap();
-            server.await.unwrap();
+            let reader = reader_of(&feed).await;
+            exchange(&reader, &feed).await;
             assert_same(&feed, &reader).await;
         });
     }

@@ -37,7 +37,7 @@ use hypercore::{
 use testkit::{Rng, vectors};
 
 use crate::{
-    pair::{assert_same, connect, reader_of},
+    pair::{assert_same, exchange, reader_of},
     watched::Watch,
 };
 
@@ -402,9 +402,7 @@ fn vectors_of_feeds_are_written_and_copied_byte_for_byte() {
                     .open()
                     .await
                     .unwrap();
-                let (left, right) = connect(&reader, &feed, false);
-                left.await.unwrap();
-                right.await.unwrap();
+                exchange(&reader, &feed).await;
                 feed.close().await.unwrap();
                 reader.close().await.unwrap();
 
@@ -453,19 +451,12 @@ fn vectors_signed_in_both_forms_are_copied_and_go_on_in_either() {
                 let at = feed.signature(block).unwrap();
                 assert!(feed.verify(at.block, &at.signature).unwrap(), "{block}");
             }
-            let reader = Hypercore::builder(Storage::memory())
-                .key(feed.key())
-                .dialect(dialect)
-                .open()
-                .await
-                .unwrap();
+            let reader = reader_of(&feed).await;
             for more in ["", "one more"] {
                 if !more.is_empty() {
                     feed.append(more).await.unwrap();
                 }
-                let (left, right) = connect(&reader, &feed, false);
-                left.await.unwrap();
-                right.await.unwrap();
+                exchange(&reader, &feed).await;
                 assert_same(&feed, &reader).await;
             }
         });

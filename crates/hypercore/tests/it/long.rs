@@ -11,7 +11,10 @@ use hypercore::{
     DownloadRequest, Error, Event, File, Hypercore, MemoryFiles, RandomAccess, Role, Storage,
 };
 
-use crate::{duplex::duplex, pair::connect};
+use crate::{
+    duplex::duplex,
+    pair::{connect, sparse_reader_of},
+};
 
 /// The blocks of a window.
 const WINDOW: u64 = 1 << 20;
@@ -51,16 +54,11 @@ fn copied(files: &MemoryFiles) -> MemoryFiles {
     copy
 }
 
-async fn sparse_copy(feed: &Hypercore) -> Hypercore {
-    let builder = Hypercore::builder(Storage::memory()).key(feed.key());
-    builder.sparse(true).open().await.unwrap()
-}
-
 #[test]
 fn a_sparse_copy_reads_in_all_windows() {
     task::block_on(async {
         let writer = long(&MemoryFiles::default()).await;
-        let reader = sparse_copy(&writer).await;
+        let reader = sparse_reader_of(&writer).await;
         let (left, right) = duplex(16 * 1024);
         let left = reader.replicate(Role::Initiator, left).live(true);
         let right = writer.replicate(Role::Responder, right).live(true);
@@ -148,7 +146,7 @@ fn what_is_missing_is_known_in_all_windows_and_on_both_sides() {
         }
         writer.set_downloading(true);
         let _between = connect(&copy, &writer, true);
-        let reader = sparse_copy(&writer).await;
+        let reader = sparse_reader_of(&writer).await;
         let connection = connect(&reader, &copy, true);
         while writer.peers().is_empty() || reader.peers().is_empty() || copy.peers().len() < 2 {
             task::yield_now().await;

@@ -12,6 +12,7 @@ mod copying;
 mod duplex;
 mod durability;
 mod encodings;
+mod ends;
 mod extensions;
 mod farewell;
 mod fetching;

@@ -11,7 +11,7 @@ use hypercore::{
     OpenContext, RandomAccess, Storage, StorageError,
 };
 
-use crate::pair::{connect, reader_of, writer};
+use crate::pair::{connect, reader_of, sparse_reader_of, writer};
 
 #[test]
 fn the_noise_key_is_how_a_peer_is_known() {
@@ -90,12 +90,7 @@ fn a_provider_that_fails_is_the_error_of_opening() {
 fn the_length_is_what_is_proved_and_the_remote_length_what_is_claimed() {
     task::block_on(async {
         let writer = writer(9, Dialect::V8).await;
-        let reader = Hypercore::builder(Storage::memory())
-            .key(writer.key())
-            .sparse(true)
-            .open()
-            .await
-            .unwrap();
+        let reader = sparse_reader_of(&writer).await;
         assert_eq!((reader.len(), reader.remote_len()), (0, 0));
         let _connection = connect(&reader, &writer, true);
         while reader.remote_len() == 0 {

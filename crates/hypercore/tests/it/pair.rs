@@ -42,6 +42,17 @@ pub(crate) async fn reader_of(feed: &Hypercore) -> Hypercore {
         .unwrap()
 }
 
+/// A copy that fetches what it is asked for.
+pub(crate) async fn sparse_reader_of(feed: &Hypercore) -> Hypercore {
+    Hypercore::builder(Storage::memory())
+        .key(feed.key())
+        .dialect(feed.dialect())
+        .sparse(true)
+        .open()
+        .await
+        .unwrap()
+}
+
 /// Connects two feeds; `a` is the initiator.
 pub(crate) fn connect(
     a: &Hypercore,
@@ -52,6 +63,13 @@ pub(crate) fn connect(
     let a = a.replicate(Role::Initiator, left).live(live);
     let b = b.replicate(Role::Responder, right).live(live);
     (task::spawn(a.into_future()), task::spawn(b.into_future()))
+}
+
+/// Connects two feeds until both have what they want.
+pub(crate) async fn exchange(a: &Hypercore, b: &Hypercore) {
+    let (a, b) = connect(a, b, false);
+    a.await.unwrap();
+    b.await.unwrap();
 }
 
 pub(crate) async fn assert_same(a: &Hypercore, b: &Hypercore) {
@@ -170,9 +188,7 @@ fn two_sources_share_the_work_and_no_block_comes_twice() {
     task::block_on(async {
         let writer = writer(300, Dialect::V8).await;
         let middle = reader_of(&writer).await;
-        let (left, right) = connect(&middle, &writer, false);
-        left.await.unwrap();
-        right.await.unwrap();
+        exchange(&middle, &writer).await;
 
         let reader = reader_of(&writer).await;
         let mut events = reader.events();
@@ -197,15 +213,11 @@ fn a_second_session_brings_only_what_is_new() {
     task::block_on(async {
         let writer = writer(50, Dialect::V8).await;
         let reader = reader_of(&writer).await;
-        let (left, right) = connect(&reader, &writer, false);
-        left.await.unwrap();
-        right.await.unwrap();
+        exchange(&reader, &writer).await;
         writer.append_batch(["x", "y"]).await.unwrap();
 
         let mut events = reader.events();
-        let (left, right) = connect(&reader, &writer, false);
-        left.await.unwrap();
-        right.await.unwrap();
+        exchange(&reader, &writer).await;
         assert_same(&writer, &reader).await;
         reader.close().await.unwrap();
         let mut downloaded = Vec::new();

@@ -9,16 +9,9 @@ use wire::Message;
 
 use crate::{
     duplex::duplex,
-    pair::{connect, reader_of, writer},
+    pair::{connect, exchange, reader_of, sparse_reader_of, writer},
     relay::relay,
 };
-
-async fn sparse_copy(writer: &Hypercore) -> Hypercore {
-    let builder = Hypercore::builder(Storage::memory())
-        .key(writer.key())
-        .sparse(true);
-    builder.open().await.unwrap()
-}
 
 /// The first peer, once it is open.
 async fn open_peer(feed: &Hypercore) -> Peer {
@@ -64,9 +57,7 @@ fn on_a_fresh_clone_events_come_in_the_order_of_what_happens() {
         let writer = writer(3, Dialect::V8).await;
         let reader = reader_of(&writer).await;
         let (events, others) = (reader.events(), writer.events());
-        let (left, right) = connect(&reader, &writer, false);
-        left.await.unwrap();
-        right.await.unwrap();
+        exchange(&reader, &writer).await;
         let expected = [
             "add",
             "replicating",
@@ -192,7 +183,7 @@ fn a_handle_tells_what_is_known_and_nothing_once_the_peer_has_gone() {
 fn fetching_and_answering_are_switched_for_one_peer() {
     task::block_on(async {
         let writer = writer(9, Dialect::V8).await;
-        let reader = sparse_copy(&writer).await;
+        let reader = sparse_reader_of(&writer).await;
         let _connection = connect(&reader, &writer, true);
         let (there, here) = (open_peer(&reader).await, open_peer(&writer).await);
         let moment = Duration::from_millis(20);
@@ -219,7 +210,7 @@ fn fetching_and_answering_are_switched_for_one_peer() {
 fn what_is_switched_before_the_remote_opens_the_feed_holds_from_the_beginning() {
     task::block_on(async {
         let writer = writer(3, Dialect::V8).await;
-        let reader = sparse_copy(&writer).await;
+        let reader = sparse_reader_of(&writer).await;
         let (left, right) = duplex(4096);
         let client = task::spawn(
             reader
@@ -306,7 +297,7 @@ fn pushed_blocks_are_stored_where_that_is_allowed() {
 fn as_long_as_a_connection_may_bring_a_block_there_is_hope() {
     task::block_on(async {
         let writer = writer(3, Dialect::V8).await;
-        let reader = sparse_copy(&writer).await;
+        let reader = sparse_reader_of(&writer).await;
         // Both are about to run, and neither has said a word.
         let (left, right) = duplex(4096);
         let connection = Connection::new(Role::Initiator);

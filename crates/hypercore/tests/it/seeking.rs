@@ -6,7 +6,7 @@ use async_std::task;
 use futures_lite::{AsyncReadExt, AsyncSeekExt};
 use hypercore::{Dialect, Error, Hypercore, Storage};
 
-use crate::pair::{connect, writer};
+use crate::pair::{connect, sparse_reader_of, writer};
 
 async fn feed_of(blocks: &[&'static str]) -> Hypercore {
     let feed = Hypercore::open(Storage::memory()).await.unwrap();
@@ -70,12 +70,7 @@ fn beyond_the_end_one_waits_for_the_feed_to_grow() {
 fn a_sparse_copy_fetches_hashes_and_no_blocks() {
     task::block_on(async {
         let writer = writer(200, Dialect::V8).await;
-        let reader = Hypercore::builder(Storage::memory())
-            .key(writer.key())
-            .sparse(true)
-            .open()
-            .await
-            .unwrap();
+        let reader = sparse_reader_of(&writer).await;
         let _connection = connect(&reader, &writer, true);
         for byte in [1, writer.byte_len() / 2, writer.byte_len() - 1, 0] {
             assert_eq!(
@@ -118,12 +113,7 @@ fn the_feed_reads_as_a_file() {
 fn a_file_is_fetched_as_it_is_read() {
     task::block_on(async {
         let writer = feed_of(&["abcd", "efgh", "ijkl", "mnop"]).await;
-        let reader = Hypercore::builder(Storage::memory())
-            .key(writer.key())
-            .sparse(true)
-            .open()
-            .await
-            .unwrap();
+        let reader = sparse_reader_of(&writer).await;
         let _connection = connect(&reader, &writer, true);
         let mut file = reader.bytes(..16);
         file.seek(SeekFrom::Start(6)).await.unwrap();

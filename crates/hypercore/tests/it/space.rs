@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures_lite::StreamExt;
 use hypercore::{Dialect, Error, Event, Hypercore, Storage};
 
-use crate::pair::{connect, reader_of, writer};
+use crate::pair::{connect, exchange, reader_of, writer};
 
 #[test]
 fn cleared_blocks_are_gone_and_the_rest_can_still_be_proved() {
@@ -127,9 +127,7 @@ fn a_damaged_block_is_fetched_again_after_an_audit() {
             .open()
             .await
             .unwrap();
-        let (left, right) = connect(&reader, &writer, false);
-        left.await.unwrap();
-        right.await.unwrap();
+        exchange(&reader, &writer).await;
         let path = folder.path().join("data");
         let mut bytes = std::fs::read(&path).unwrap();
         let last = bytes.len() - 1;
@@ -137,9 +135,7 @@ fn a_damaged_block_is_fetched_again_after_an_audit() {
         std::fs::write(&path, bytes).unwrap();
         let bad = reader.audit().await.unwrap().bad.iter().collect::<Vec<_>>();
         assert_eq!(bad.len(), 1);
-        let (left, right) = connect(&reader, &writer, false);
-        left.await.unwrap();
-        right.await.unwrap();
+        exchange(&reader, &writer).await;
         assert!(reader.has_range(0..5));
         assert_eq!(reader.audit().await.unwrap().invalid, 0);
     });
