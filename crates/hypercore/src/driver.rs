@@ -145,7 +145,7 @@ impl Driver {
         if let Some(pass) = &options.pass {
             pass.begin(&shared.ready);
             if options.security == Security::Plain {
-                pass.introduce(None).map_err(Error::Peer)?;
+                pass.introduce();
             }
         }
         let connection = Connection::new(config, randomness, runtime.now())?;
@@ -298,8 +298,7 @@ impl Driver {
                 dialect,
             } => {
                 if let Some(pass) = &self.options.pass {
-                    let key = Some(remote_public_key);
-                    pass.introduce(key).map_err(Error::Peer)?;
+                    pass.introduce();
                 }
                 self.shared.view().known = self.known();
                 self.tell(ConnectionEvent::Handshake {

@@ -153,9 +153,6 @@ pub enum PeerError {
     /// handshake. See [`GateLimits`](crate::GateLimits).
     #[error("had to make room for other connections")]
     Expelled,
-    /// It has sent what doesn't verify, not long ago. See [`GateLimits::bar`](crate::GateLimits::bar).
-    #[error("has sent what doesn't verify")]
-    Barred,
     /// It sent a block or hashes that don't verify. Nothing of it was stored.
     #[error("block {block} doesn't verify")]
     Verification {

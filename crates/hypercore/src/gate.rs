@@ -33,8 +33,8 @@ pub struct GateLimits {
     /// How many bytes may wait in all connections, to be looked at or to be sent. Beyond them connections have to go, those first
     /// that have held much for long, and none that holds less than 64 KiB. Default: 64 MiB.
     pub held: usize,
-    /// For how long somebody is turned away who sent what doesn't verify ([`PeerError::Verification`]): his address, or network
-    /// as above, and the key of his handshake, whatever address he has then. Zero: not at all. Default: 10 minutes.
+    /// For how long an address, or network as above, is turned away from which something came that doesn't verify
+    /// ([`PeerError::Verification`]). This machine itself is not. Zero: not at all. Default: 10 minutes.
     pub bar: Duration,
 }
 
@@ -92,8 +92,6 @@ struct Inside {
 /// A connection that was let in.
 struct Guest {
     network: Option<Network>,
-    /// The key of its handshake, once that is over.
-    key: Option<[u8; 32]>,
     /// Whether it is still in the middle of its handshake.
     stranger: bool,
     held: usize,
@@ -130,8 +128,8 @@ pub enum TurnedAway {
         /// How many there may be.
         max: usize,
     },
-    /// Somebody with that address sent what doesn't verify, not long ago.
-    #[error("that address has sent what doesn't verify")]
+    /// Something came from that address that doesn't verify, not long ago.
+    #[error("what came from that address didn't verify")]
     Barred,
 }
 
@@ -201,7 +199,6 @@ impl Gate {
         inside.strangers += 1;
         let guest = Guest {
             network,
-            key: None,
             stranger: true,
             held: 0,
             since: Duration::ZERO,
@@ -299,39 +296,22 @@ impl Pass {
         *self.call.ready() = Some(Arc::clone(ready));
     }
 
-    /// The handshake is over. The key is that of the remote, if there was one.
-    ///
-    /// # Errors
-    /// [`PeerError::Barred`].
-    pub(crate) fn introduce(&self, key: Option<[u8; 32]>) -> Result<(), PeerError> {
+    /// The handshake is over.
+    pub(crate) fn introduce(&self) {
         let mut inside = self.gate.inside();
-        let now = inside.runtime.as_ref().map(|runtime| runtime.now());
-        if let Some(guest) = inside.guests.get_mut(&self.id) {
-            guest.key = key;
-            let was = std::mem::take(&mut guest.stranger);
-            inside.strangers -= usize::from(was);
-        }
-        match now.zip(key) {
-            Some((now, key)) if inside.bars.know(now, &key) => Err(PeerError::Barred),
-            _ => Ok(()),
-        }
+        let stranger = inside.guests.get_mut(&self.id).map(|it| &mut it.stranger);
+        let was = stranger.is_some_and(std::mem::take);
+        inside.strangers -= usize::from(was);
     }
 
     /// The remote has sent what doesn't verify.
     pub(crate) fn bar(&self) {
         let mut inside = self.gate.inside();
-        let Inside {
-            guests,
-            bars,
-            limits,
-            runtime,
-            ..
-        } = &mut *inside;
-        if let Some(guest) = guests.get(&self.id)
-            && let Some(runtime) = runtime
-        {
-            let now = runtime.now();
-            bars.put_up(now, now + limits.bar, guest.network, guest.key);
+        let now = inside.runtime.as_ref().map(|runtime| runtime.now());
+        let network = inside.guests.get(&self.id).and_then(|guest| guest.network);
+        if let Some((now, network)) = now.zip(network) {
+            let until = now + inside.limits.bar;
+            inside.bars.put_up(now, until, network);
         }
     }
 

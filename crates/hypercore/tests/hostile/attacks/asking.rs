@@ -52,7 +52,7 @@ pub(crate) fn attacks() -> Vec<Attack> {
             .memory(DEAF),
         Attack::new("fd-req-far", Either, |arena| Box::pin(far_requests(arena))),
         Attack::new("fd-req-nodes", Bear, |arena| Box::pin(odd_digests(arena))),
-        Attack::new("fd-req-hash", Bear, |arena| Box::pin(hashes(arena))),
+        Attack::new("fd-req-hash", Bear, |arena| Box::pin(hashes(arena))).memory(2 * MIB),
         Attack::new("fd-req-bytes", Bear, |arena| Box::pin(bytes(arena))).memory(4 * MIB),
         Attack::new("fd-req-same", Bear, |arena| Box::pin(same(arena))).memory(2 * MIB),
         Attack::new("fd-req-gone", Bear, |arena| Box::pin(gone(arena))).on(Victim::Comb),
