@@ -183,9 +183,12 @@ impl Writer {
                 offset,
                 parts,
             } => {
+                if *file == File::Bitfield && self.deferred.contains_key(offset) {
+                    // What waits there is older, and what it waits for has to be there before anything takes its place.
+                    self.sync_files(files)?;
+                }
                 self.write(files, *file, *offset, parts)?;
                 if *file == File::Bitfield {
-                    // What waits there is older.
                     self.deferred.remove(offset);
                 }
                 return Ok(());

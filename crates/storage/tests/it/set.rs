@@ -279,6 +279,25 @@ fn a_batch_with_more_than_bits_behind_a_barrier_is_not_deferred() {
 }
 
 #[test]
+fn what_takes_the_place_of_something_deferred_comes_behind_what_that_waits_for() {
+    let (set, _, log) = opened();
+    set.commit_with(&three_writes(), Barriers::Defer).unwrap();
+    let mut batch = Batch::new();
+    batch.write(File::Bitfield, 32, Bytes::from_static(b"next"));
+    batch.write(File::Data, 4, Bytes::from_static(b"more"));
+    log.take();
+    set.commit_with(&batch, Barriers::Defer).unwrap();
+    let done = log.take();
+    let expected = [
+        "sync data",
+        "sync tree",
+        "write bitfield 32+4",
+        "write data 4+4",
+    ];
+    assert_eq!(done[..4], expected, "{done:?}");
+}
+
+#[test]
 fn what_was_deferred_is_written_when_the_set_is_dropped() {
     let (set, memory, log) = opened();
     set.commit_with(&three_writes(), Barriers::Defer).unwrap();
