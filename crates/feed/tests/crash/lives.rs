@@ -7,7 +7,7 @@ use testkit::{Loss, Rng, SimDisk};
 
 use crate::{
     life::{Level, Life},
-    story::{Deed, Record, State, Wrong, content},
+    story::{Deed, Past, Record, State, Wrong, content},
 };
 
 /// What was tried, and what came out.
@@ -181,7 +181,7 @@ pub(crate) fn explore(story: &Story, level: Level, dice: usize, share: u64, tall
     };
     let from = story.copy.then_some(&whole);
     let mut rng = Rng::new(testkit::seed(SEED));
-    let mut record = Record::live(&disk, level, &story.deeds, before, from, SEED);
+    let mut record = Record::live(&disk, level, &story.deeds, before, &Past::new(), from, SEED);
     record.bad = story.bad;
     for at in 0..=record.end {
         for loss in record.disk.losses(at, dice, &mut rng) {
@@ -197,7 +197,17 @@ pub(crate) fn explore(story: &Story, level: Level, dice: usize, share: u64, tall
                 && story.bad.is_none()
                 && rng.one_in(100)
             {
-                live_on(&left, state, level, from, 2, &mut rng, tally, story.name);
+                live_on(
+                    &left,
+                    state,
+                    &record.past,
+                    level,
+                    from,
+                    2,
+                    &mut rng,
+                    tally,
+                    story.name,
+                );
             }
         }
     }
@@ -208,6 +218,7 @@ pub(crate) fn explore(story: &Story, level: Level, dice: usize, share: u64, tall
 fn live_on(
     disk: &SimDisk,
     before: State,
+    past: &Past,
     level: Level,
     author: Option<&Life>,
     lives: usize,
@@ -223,7 +234,7 @@ fn live_on(
         None => deeds(before.length, 4, rng),
         Some(author) => copying(author, &before, 4, rng),
     };
-    let record = Record::live(disk, level, &deeds, before, author, seed);
+    let record = Record::live(disk, level, &deeds, before, past, author, seed);
     for _ in 0..4 {
         let at = rng.below(record.end as u64 + 1) as usize;
         let losses = record.disk.losses(at, 1, rng);
@@ -235,7 +246,17 @@ fn live_on(
         if let Ok((left, state)) = outcome
             && state.length > 0
         {
-            live_on(&left, state, level, author, lives - 1, rng, tally, name);
+            live_on(
+                &left,
+                state,
+                &record.past,
+                level,
+                author,
+                lives - 1,
+                rng,
+                tally,
+                name,
+            );
         }
     }
 }
@@ -302,7 +323,7 @@ pub(crate) fn made_up_lives(seed: u64, level: Level, tally: &mut Tally) {
         None => deeds(length, 12, &mut rng),
         Some(author) => copying(author, &before, 12, &mut rng),
     };
-    let record = Record::live(&disk, level, &deeds, before, from, seed);
+    let record = Record::live(&disk, level, &deeds, before, &Past::new(), from, seed);
     for _ in 0..30 {
         let at = rng.below(record.end as u64 + 1) as usize;
         let mut losses = record.disk.losses(at, 1, &mut rng);
@@ -316,7 +337,17 @@ pub(crate) fn made_up_lives(seed: u64, level: Level, tally: &mut Tally) {
         if let Ok((left, state)) = outcome
             && state.length > 0
         {
-            live_on(&left, state, level, from, 2, &mut rng, tally, &name);
+            live_on(
+                &left,
+                state,
+                &record.past,
+                level,
+                from,
+                2,
+                &mut rng,
+                tally,
+                &name,
+            );
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What is done in a life, what the feed holds after each step, and what must be found after a power cut in the middle of it.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use bytes::Bytes;
 use merkle::Roots;
@@ -28,6 +31,9 @@ pub(crate) struct State {
     pub(crate) blocks: BTreeMap<u64, Bytes>,
 }
 
+/// What was ever signed in each place, in the lives before and in this one, though a power cut may have taken it.
+pub(crate) type Past = BTreeSet<(u64, Bytes)>;
+
 /// A moment at which a call had returned.
 #[derive(Clone, Debug)]
 struct Mark {
@@ -45,6 +51,8 @@ pub(crate) struct Record {
     pub(crate) disk: SimDisk,
     level: Level,
     marks: Vec<Mark>,
+    /// Noted only where nothing is promised.
+    pub(crate) past: Past,
     copy: bool,
     /// A block whose bytes are bad, which may be marked until an audit sees it.
     pub(crate) bad: Option<u64>,
@@ -73,6 +81,7 @@ impl Record {
         level: Level,
         deeds: &[Deed],
         before: State,
+        past: &Past,
         author: Option<&Life>,
         seed: u64,
     ) -> Record {
@@ -80,6 +89,7 @@ impl Record {
             disk: disk.clone(),
             level,
             marks: Vec::new(),
+            past: past.clone(),
             copy: author.is_some(),
             bad: None,
             end: 0,
@@ -107,7 +117,11 @@ impl Record {
                         .zip(sizes)
                         .map(|(block, size)| content(seed, block, *size))
                         .collect();
-                    state.blocks.extend((length..).zip(blocks.iter().cloned()));
+                    let placed = (length..).zip(blocks.iter().cloned());
+                    if level == Level::None {
+                        record.past.extend(placed.clone());
+                    }
+                    state.blocks.extend(placed);
                     life.append(blocks).unwrap();
                 }
                 Deed::Clear(range) => {
@@ -173,7 +187,9 @@ impl Record {
         };
         let (least, possible) = self.expected(at, loss);
         let state = match (self.level, loss) {
-            (Level::None, loss) if loss != Loss::Nothing => self.glance(&life, possible, author)?,
+            (Level::None, loss) if loss != Loss::Nothing => {
+                self.glance(&life, least, possible, author)?
+            }
             _ => self.look(&life, least, possible, author)?,
         };
         // Of a long feed not every time.
@@ -217,11 +233,13 @@ impl Record {
         (&self.marks[least].state, &self.marks[least..upto])
     }
 
-    /// Where nothing is promised: what was there when the life began is still the same, if it is there. What was appended since
-    /// may have got lost, and what an earlier life signed in its place come back.
+    /// Where nothing is promised: what was synced is still the same, if it is there. What was appended since may have got lost,
+    /// and its bits may have stayed: then what an earlier life had signed in its place, and a power cut had taken, can come
+    /// back whole. Nothing else can.
     fn glance(
         &self,
         life: &Life,
+        least: &State,
         possible: &[Mark],
         author: Option<&Life>,
     ) -> Result<State, Wrong> {
@@ -231,10 +249,17 @@ impl Record {
         };
         for block in life.has() {
             let Ok(bytes) = life.get(block) else { continue };
-            let known = |mark: &Mark| mark.state.blocks.get(&block).cloned();
-            let theirs = author.map(|author| author.get(block).unwrap());
-            let known = theirs.or_else(|| possible.iter().find_map(known));
-            if known.is_some_and(|known| known != bytes) {
+            let fits = |known: &Bytes| *known == bytes;
+            let known = |mark: &Mark| mark.state.blocks.get(&block).is_some_and(fits);
+            let right = match (author, least.blocks.get(&block)) {
+                (Some(author), _) => fits(&author.get(block).unwrap()),
+                (None, Some(synced)) => fits(synced),
+                (None, None) => {
+                    possible.iter().any(known) || self.past.contains(&(block, bytes.clone()))
+                }
+            };
+            // An empty block is there as soon as its leaf is.
+            if !right && !bytes.is_empty() {
                 return Err(Wrong::Inconsistent(format!("another block {block}")));
             }
             state.blocks.insert(block, bytes);
