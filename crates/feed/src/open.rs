@@ -230,8 +230,10 @@ impl Opening {
         self.take_secret(secret, &mut repairs)?;
         let (page_size, notes) = match <&[u8; 32]>::try_from(head(bitfield)) {
             Ok(header) => {
-                let size = Header::page_size(header);
-                let size = size.ok_or(Error::corrupt(File::Bitfield, Damage::Header))?;
+                let known = Header::page_size(header);
+                // Pages of no known size are taken for ones of ours whose bits all have to be made anew.
+                self.options.rebuild |= known.is_none();
+                let size = known.unwrap_or(PageSize::Current);
                 (size, Notes::parse(header))
             }
             Err(_) => (PageSize::Current, Notes::default()),
@@ -373,8 +375,10 @@ impl Opening {
                 self.finish(feed, loading.repaired())
             }
             proved => {
-                let missing = Error::corrupt(File::Signatures, Damage::MissingSignature);
-                let unsigned = matches!(&proved, Err(error) if *error == missing);
+                // Either way the roots may be right: what they follow from will tell.
+                let unsigned = [Damage::MissingSignature, Damage::WrongSignature]
+                    .map(|what| Err(Error::corrupt(File::Signatures, what)))
+                    .contains(&proved);
                 let terms = Terms {
                     key,
                     pair: self.pair.clone(),

@@ -9,6 +9,7 @@
 //! the one above it, a block if it matches its leaf. The argument, and what each state leads to, is in `docs/durability.md`.
 
 mod free;
+mod leaf;
 mod rebuild;
 mod search;
 mod walk;
@@ -23,7 +24,8 @@ use flat_tree::Index;
 use merkle::{Node, Roots};
 use storage::{Batch, File, Read};
 
-use self::{free::Free, rebuild::Rebuild, search::Search, walk::Walk};
+pub(crate) use self::rebuild::Rebuild;
+use self::{free::Free, search::Search, walk::Walk};
 use crate::{
     Damage, Error, Kind,
     header::HEADER,
@@ -54,7 +56,7 @@ pub struct Recovery {
     pub found: RangeSet,
     /// How many pages of the bitfield didn't say what is stored.
     pub pages: u64,
-    /// How many nodes were missing in the tree and follow from others.
+    /// How many nodes were missing in the tree, or wrong, and follow from others or from their blocks.
     pub nodes: u64,
     /// Whether the signature of the length was missing and has been made again. It is the same: Ed25519 has no other.
     pub signed: bool,

@@ -1,6 +1,6 @@
 //! Nodes of the tree that were read lately.
 //!
-//! A node that is there never changes, so nothing has to be invalidated; one that isn't there is never kept.
+//! A node that is there never changes, and one that isn't there is never kept. Only when damage is mended is everything forgotten.
 
 use bytes::Bytes;
 use merkle::Node;
@@ -43,6 +43,12 @@ impl NodeCache {
             CacheConfig::Disabled | CacheConfig::Entries(0) => None,
             CacheConfig::Entries(entries) => Some(Cache::new(entries)),
         })
+    }
+
+    pub(crate) fn clear(&self) {
+        if let Some(cache) = &self.0 {
+            cache.clear();
+        }
     }
 
     /// The answers to a read list, as [`FileSet::read`] gives them.

@@ -204,6 +204,11 @@ impl Core {
         self.nodes.read(&self.files, reads)
     }
 
+    /// Forgets the nodes that were read so far: some of them were damaged, and are made again.
+    pub(crate) fn forget_nodes(&self) {
+        self.nodes.clear();
+    }
+
     pub(crate) fn events(&self) -> Events {
         Events::new(self.events.listen())
     }

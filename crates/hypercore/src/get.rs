@@ -12,8 +12,8 @@ use bytes::Bytes;
 use crate::{
     Encoding, Error, Result,
     core::Core,
+    mend::read_block,
     patience::{Missing, Patience, waiting_options},
-    read::read_local,
 };
 
 /// A block that is about to be read. Await it.
@@ -114,7 +114,7 @@ pub(crate) async fn fetch(
     mut on_wait: Option<OnWait>,
 ) -> Result<Bytes> {
     loop {
-        if let Some(bytes) = read_local(core, block)? {
+        if let Some(bytes) = read_block(core, block).await? {
             return Ok(bytes);
         }
         if let Some(call) = on_wait.take().filter(|_| patience.waits()) {

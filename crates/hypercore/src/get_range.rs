@@ -14,8 +14,8 @@ use crate::{
     Encoding, Result,
     core::Core,
     get::decode,
+    mend::read_blocks,
     patience::{Missing, Patience, waiting_options},
-    read::read_local_range,
 };
 
 /// Blocks in a row that are about to be read. Await it.
@@ -105,7 +105,7 @@ async fn fetch_range(
             continue;
         }
         // One may have been cleared meanwhile.
-        if let Some(all) = read_local_range(core, blocks.clone())? {
+        if let Some(all) = read_blocks(core, blocks.clone()).await? {
             return Ok(all);
         }
     }

@@ -64,6 +64,7 @@ mod input;
 mod limits;
 mod mailbox;
 mod member;
+mod mend;
 mod patience;
 mod peers;
 mod questions;

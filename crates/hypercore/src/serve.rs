@@ -1,5 +1,7 @@
 //! Answering a request: the proof that the peer lacks, the block if it is here, the signature if new roots are involved.
 
+use std::sync::Arc;
+
 use crypto::Signature;
 use feed::Feed;
 use flat_tree::Index;
@@ -22,12 +24,12 @@ pub(crate) struct Answer {
 
 /// The answer to a request, or none if what was asked for isn't here.
 ///
-/// A block that doesn't match its hash on disk is treated as absent: no peer is ever served wrong bytes.
+/// A block that doesn't match its hash on disk is treated as absent, and mended or forgotten: no peer is ever served wrong bytes.
 ///
 /// # Errors
 /// [`Error::Disk`](crate::Error::Disk) if reading fails.
 pub(crate) fn serve(
-    core: &Core,
+    core: &Arc<Core>,
     request: &Request,
     remote_tree: &mut RemoteTree,
 ) -> Result<Option<Answer>> {
@@ -51,7 +53,10 @@ pub(crate) fn serve(
         true => None,
         false => match read_local(core, wanted.block) {
             Ok(Some(block)) => Some(block),
-            Err(Error::Feed(error)) if error.is_damage() => return Ok(None),
+            Err(Error::Feed(damage)) if damage.is_damage() => {
+                core.mend_later(wanted.block, damage);
+                return Ok(None);
+            }
             Ok(None) => return Ok(None),
             Err(error) => return Err(error),
         },

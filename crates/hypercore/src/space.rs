@@ -45,7 +45,8 @@ impl<E: Encoding> Hypercore<E> {
     }
 
     /// Reads every stored block and compares it with its hash. Those that don't match, or can't be read, are forgotten, so
-    /// that they can be fetched again; a second audit doesn't count them any more.
+    /// that they can be fetched again, unless only the tree was damaged and follows from the blocks; a second audit doesn't count
+    /// them any more. A read that meets such a block does the same for it.
     ///
     /// # Errors
     /// [`Error::Disk`](crate::Error::Disk), [`Error::Closed`](crate::Error::Closed). Damage is no error: the report tells of it.
@@ -56,16 +57,7 @@ impl<E: Encoding> Hypercore<E> {
         let core = self.core();
         let report = look(core, core.read(|feed| feed.audit())).await?;
         if !report.bad.is_empty() {
-            let writer = core.writer().await?;
-            let commit = core.read(|feed| feed.commit_audit(&report))?;
-            let bad = report.bad.clone();
-            let tell = move |replicator: &mut Replicator, now: Duration, view: &View<'_>| {
-                for blocks in bad.iter() {
-                    replicator.handle_lost(now, blocks, view);
-                }
-            };
-            let told = core.store(writer, commit, None, Box::new(tell), |_| {});
-            told.await?;
+            core.mend(&report.bad).await?;
         }
         Ok(report)
     }

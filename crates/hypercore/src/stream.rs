@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::{
-    Encoding, Result,
+    Encoding, Error, Result,
     core::Core,
     get::{decode, fetch},
     hypercore::bounded,
@@ -223,8 +223,12 @@ impl<E: Encoding> ReadStream<E> {
         let limit = next.saturating_add(self.options.batch as u64);
         let missing = self.core.read(|feed| feed.bitfield().next_missing(next));
         let run = next..missing.min(limit).min(end.unwrap_or(u64::MAX));
-        let blocks = read_local_range(&self.core, run)?;
-        self.ahead.extend(blocks.into_iter().flatten());
+        match read_local_range(&self.core, run) {
+            Ok(blocks) => self.ahead.extend(blocks.into_iter().flatten()),
+            // One by one it is seen which of them is damaged.
+            Err(Error::Feed(damage)) if damage.is_damage() => {}
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 }

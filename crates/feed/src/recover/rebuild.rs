@@ -5,7 +5,7 @@
 //!         7             a root
 //!     3       11        proved, because together they make the root
 //!   1   5   9    13     parents that got lost are made again of what lies below them, if that fits
-//!  0 2 4 6 8 10 12 14   each block against its leaf
+//!  0 2 4 6 8 10 12 14   each block against its leaf; one that got lost is made again of its block
 //! ```
 
 use alloc::{collections::VecDeque, vec::Vec};
@@ -17,6 +17,7 @@ use flat_tree::Index;
 use merkle::{Node, Roots};
 use storage::{File, Read};
 
+use super::leaf::Doubt;
 use crate::layout::{NodeReads, node_offset, parse_node};
 
 /// A tree of so many levels is read in one piece: 512 blocks.
@@ -27,18 +28,20 @@ const BYTES: u64 = 4 << 20;
 
 /// Makes the bits of ranges of blocks anew.
 #[derive(Debug)]
-pub(super) struct Rebuild {
+pub(crate) struct Rebuild {
     ranges: RangeSet,
     external: bool,
     /// Nodes that are proved and not looked below yet, each with the place of its first byte.
     stack: Vec<(Node, u64)>,
     /// Blocks whose leaves are proved, in pieces.
     blocks: VecDeque<(u64, Vec<Node>)>,
+    /// Pairs of leaves of which one is wrong.
+    doubts: Vec<Doubt>,
     piece: Piece,
     /// The bits as they are to be.
-    pub(super) bitfield: Bitfield,
+    pub(crate) bitfield: Bitfield,
     /// Nodes that are proved and aren't in the file.
-    pub(super) missing: Vec<Node>,
+    pub(crate) missing: Vec<Node>,
 }
 
 #[derive(Debug)]
@@ -46,12 +49,13 @@ enum Piece {
     None,
     Children(Node, u64, NodeReads),
     Tree(Node, u64),
+    Doubt(Doubt),
     Data(Vec<Node>),
 }
 
 impl Rebuild {
     /// Forgets the bits of the ranges, and begins at the roots.
-    pub(super) fn new(
+    pub(crate) fn new(
         roots: &Roots,
         ranges: RangeSet,
         mut bitfield: Bitfield,
@@ -72,14 +76,20 @@ impl Rebuild {
             external,
             stack,
             blocks: VecDeque::new(),
+            doubts: Vec::new(),
             piece: Piece::None,
             bitfield,
             missing: Vec::new(),
         }
     }
 
-    pub(super) fn next(&mut self) -> Option<Vec<Read>> {
+    pub(crate) fn next(&mut self) -> Option<Vec<Read>> {
         loop {
+            if let Some(doubt) = self.doubts.pop() {
+                let read = doubt.read();
+                self.piece = Piece::Doubt(doubt);
+                return Some([read].into());
+            }
             if let Some((offset, leaves)) = self.blocks.pop_front() {
                 let bytes: u64 = leaves.iter().map(|leaf| leaf.size).sum();
                 let read = Read {
@@ -115,7 +125,7 @@ impl Rebuild {
         }
     }
 
-    pub(super) fn check(&mut self, replies: &[Bytes]) {
+    pub(crate) fn check(&mut self, replies: &[Bytes]) {
         let reply = replies.first().cloned().unwrap_or_default();
         match core::mem::replace(&mut self.piece, Piece::None) {
             Piece::None => {}
@@ -135,7 +145,20 @@ impl Rebuild {
                 tree.descend(top, offset, &mut leaves);
                 self.mark(tree.proved.iter().copied());
                 self.missing.append(&mut tree.missing);
+                if !self.external {
+                    let wanted =
+                        |doubt: &Doubt| self.ranges.intersection(doubt.blocks()).next().is_some();
+                    self.doubts.extend(tree.doubts.into_iter().filter(wanted));
+                }
                 self.queue(&leaves);
+            }
+            Piece::Doubt(doubt) => {
+                if let Some(found) = doubt.resolve(&reply) {
+                    self.mark([found.left.index, found.right.index]);
+                    self.missing.push(found.made);
+                    let start = doubt.offset();
+                    self.queue(&[(found.left, start), (found.right, start + found.left.size)]);
+                }
             }
             Piece::Data(leaves) => {
                 let blocks = good(&leaves, &reply);
@@ -197,6 +220,7 @@ struct Tree {
     nodes: Vec<Option<Node>>,
     proved: Vec<Index>,
     missing: Vec<Node>,
+    doubts: Vec<Doubt>,
 }
 
 impl Tree {
@@ -216,6 +240,7 @@ impl Tree {
             nodes: nodes.collect(),
             proved: Vec::new(),
             missing: Vec::new(),
+            doubts: Vec::new(),
         }
     }
 
@@ -237,9 +262,15 @@ impl Tree {
         let fits = |pair: &(Node, Node)| Node::parent(&pair.0, &pair.1) == Ok(node);
         let stored = self.get(left).zip(self.get(right)).filter(fits);
         let pair = stored.or_else(|| self.derive(left).zip(self.derive(right)).filter(fits));
-        if let Some((left, right)) = pair {
-            self.descend(left, offset, leaves);
-            self.descend(right, offset + left.size, leaves);
+        match pair {
+            Some((left, right)) => {
+                self.descend(left, offset, leaves);
+                self.descend(right, offset + left.size, leaves);
+            }
+            None => {
+                let doubt = Doubt::new(node, offset, self.get(left), self.get(right));
+                self.doubts.extend(doubt);
+            }
         }
     }
 

@@ -7,7 +7,10 @@ mod audit;
 mod clear;
 mod commits;
 mod directories;
+#[cfg(unix)]
+mod faults;
 mod forks;
+mod mend;
 mod messages;
 mod model;
 mod opening;

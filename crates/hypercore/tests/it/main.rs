@@ -26,6 +26,7 @@ mod limits;
 mod local;
 mod long;
 mod many;
+mod mending;
 mod opening;
 mod options;
 mod pair;

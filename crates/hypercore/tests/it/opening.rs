@@ -1,11 +1,14 @@
 //! The ways in which a feed can be opened, and those in which it can't.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
 
 use futures_lite::future::block_on;
 use hypercore::{
     Dialect, Directory, Error, FeedError, File, Hypercore, KeyPair, MemoryFiles, OpenContext,
-    RandomAccess, Storage, StorageError,
+    PublicKey, RandomAccess, Storage, StorageError,
 };
 
 fn at(files: &MemoryFiles) -> Storage {
@@ -309,5 +312,36 @@ fn both_dialects_reopen_each_others_feeds() {
             let last = feed.signature(n as u64).unwrap();
             assert!(feed.verify(last.block, &last.signature).unwrap());
         }
+    });
+}
+
+#[test]
+fn a_key_of_another_length_is_none() {
+    for bytes in [0, 31, 33] {
+        assert!("ab".repeat(bytes).parse::<PublicKey>().is_err());
+        assert!(PublicKey::try_from(&vec![0xab; bytes][..]).is_err());
+    }
+}
+
+#[test]
+fn a_secret_key_that_cannot_be_read_is_an_error() {
+    block_on(async {
+        let files = MemoryFiles::default();
+        let feed = Hypercore::open(Storage::custom(files.clone()))
+            .await
+            .unwrap();
+        feed.close().await.unwrap();
+        let locked = move |file: File, _: &OpenContext| match file {
+            File::SecretKey => Err(StorageError::io(
+                "read",
+                io::ErrorKind::PermissionDenied.into(),
+            )),
+            file => Ok(Box::new(files.file(file)) as Box<dyn RandomAccess>),
+        };
+        let error = Hypercore::open(Storage::custom(locked))
+            .await
+            .err()
+            .unwrap();
+        assert!(matches!(error, Error::Disk(_)), "{error}");
     });
 }
