@@ -135,6 +135,18 @@ impl Scene<'_> {
         }
     }
 
+    /// That the reader has so many blocks.
+    pub(super) fn has(&mut self, blocks: u64) -> Result {
+        let have = self.reader.info(FEED)?["have"].clone();
+        expect_eq("blocks that are there", have, json!(blocks))
+    }
+
+    /// That the writer has sent so many blocks.
+    pub(super) fn sent(&mut self, blocks: u64) -> Result {
+        let sent = self.writer.info(FEED)?["uploads"].clone();
+        expect_eq("blocks that were sent", sent, json!(blocks))
+    }
+
     /// Has the reader wait for so many blocks, and compares all that it has with what it should.
     pub(super) fn arrives(&mut self, blocks: &[Vec<u8>]) -> Result {
         self.reader.wait(FEED, "have", blocks.len() as u64)?;

@@ -70,11 +70,7 @@ fn range(scene: &mut Scene<'_>, linear: bool) -> Result {
         "they come in order",
         !linear || came.iter().enumerate().all(near),
     )?;
-    expect_eq(
-        "blocks that were sent",
-        &scene.writer.info(FEED)?["uploads"],
-        &json!(600),
-    )
+    scene.sent(600)
 }
 
 /// So do blocks by their numbers, one of which is appended only later.
@@ -89,11 +85,7 @@ fn list_of_blocks(scene: &mut Scene<'_>) -> Result {
     scene.reader.wait(FEED, "have", 4)?;
     scene.writer.append(FEED, &blocks(500..510))?;
     scene.reader.call("done", json!({ "as": "it" }))?;
-    expect_eq(
-        "blocks that are there",
-        &scene.reader.info(FEED)?["have"],
-        &json!(5),
-    )
+    scene.has(5)
 }
 
 /// Blocks of no bytes come like others. Not as the first, though: JavaScript can't read one before it has written anything to
@@ -149,16 +141,8 @@ fn seek(scene: &mut Scene<'_>) -> Result {
         let place = [reply["block"].clone(), reply["offset"].clone()];
         expect_eq(&format!("the place of byte {byte}"), place, expected)?;
     }
-    expect_eq(
-        "blocks that are there",
-        &scene.reader.info(FEED)?["have"],
-        &json!(0),
-    )?;
-    expect_eq(
-        "blocks that were sent",
-        &scene.writer.info(FEED)?["uploads"],
-        &json!(0),
-    )
+    scene.has(0)?;
+    scene.sent(0)
 }
 
 /// The length becomes known by its proof alone: what there is, and what is appended later.
@@ -179,16 +163,8 @@ fn update(scene: &mut Scene<'_>) -> Result {
     scene.writer.append(FEED, &blocks(107..110))?;
     scene.writer.append(FEED, &blocks(110..125))?;
     expect_eq("length", &scene.reader.end(far)?["length"], &json!(125))?;
-    expect_eq(
-        "blocks that are there",
-        &scene.reader.info(FEED)?["have"],
-        &json!(0),
-    )?;
-    expect_eq(
-        "blocks that were sent",
-        &scene.writer.info(FEED)?["uploads"],
-        &json!(0),
-    )
+    scene.has(0)?;
+    scene.sent(0)
 }
 
 /// Or with the last block, which is the only one that comes.
@@ -206,11 +182,7 @@ fn update_with_block(scene: &mut Scene<'_>) -> Result {
     expect_eq("length", &scene.reader.end(later)?["length"], &json!(107))?;
     let info = scene.reader.wait(FEED, "have", 2)?;
     expect_eq("blocks that are there", &info["have"], &json!(2))?;
-    expect_eq(
-        "blocks that were sent",
-        &scene.writer.info(FEED)?["uploads"],
-        &json!(2),
-    )?;
+    scene.sent(2)?;
     scene.writer.append(FEED, &all[107..])?;
     let head = scene.reader.head(FEED, 130)?;
     expect("the head is the last block", head == [all[129].clone()])
@@ -225,11 +197,7 @@ fn eager_update(scene: &mut Scene<'_>) -> Result {
         scene.writer.append(FEED, &blocks(start..start + 10))?;
         scene.reader.wait(FEED, "length", start + 10)?;
     }
-    expect_eq(
-        "blocks that are there",
-        &scene.reader.info(FEED)?["have"],
-        &json!(0),
-    )
+    scene.has(0)
 }
 
 /// What nobody has isn't waited for, if the reader says so.
@@ -328,9 +296,5 @@ fn beyond_the_first_window(scene: &mut Scene<'_>) -> Result {
     scene.writer.append(FEED, &[b"appended".to_vec()])?;
     let got = scene.reader.get(FEED, &[length])?;
     expect("what is appended comes", got == [b"appended".to_vec()])?;
-    expect_eq(
-        "blocks that are there",
-        &scene.reader.info(FEED)?["have"],
-        &json!(5 + 57 + 1),
-    )
+    scene.has(5 + 57 + 1)
 }

@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{FEED, LINK, Named, Scene, blocks, end_all, expect, expect_eq};
+use super::{FEED, LINK, Named, Scene, blocks, end_all, expect};
 use crate::{
     Result,
     interop::peers::{Side, Version},
@@ -141,11 +141,7 @@ fn refused(scene: &mut Scene<'_>, by_ours: bool) -> Result {
             )?;
         }
     }
-    expect_eq(
-        "blocks that are there",
-        &scene.reader.info(FEED)?["have"],
-        &json!(0),
-    )
+    scene.has(0)
 }
 
 /// Less protection, agreed on beforehand, changes nothing else.

@@ -49,12 +49,7 @@ fn upload_switched(scene: &mut Scene<'_>, at_first: bool) -> Result {
         .reader
         .begin("get", json!({ "feed": FEED, "blocks": [50, 51, 52] }))?;
     thread::sleep(A_WHILE);
-    let sent = scene.writer.info(FEED)?["uploads"].clone();
-    expect_eq(
-        "blocks that were sent",
-        sent,
-        json!(if at_first { 0 } else { 3 }),
-    )?;
+    scene.sent(if at_first { 0 } else { 3 })?;
     scene.writer.append(FEED, &blocks(100..103))?;
     scene
         .writer
@@ -81,12 +76,7 @@ fn download_switched(scene: &mut Scene<'_>, at_first: bool) -> Result {
     thread::sleep(A_WHILE);
     scene.writer.append(FEED, &all[50..])?;
     thread::sleep(A_WHILE);
-    let have = scene.reader.info(FEED)?["have"].clone();
-    expect_eq(
-        "blocks that are there",
-        have,
-        json!(if at_first { 0 } else { 50 }),
-    )?;
+    scene.has(if at_first { 0 } else { 50 })?;
     scene
         .reader
         .call("downloading", json!({ "feed": FEED, "yes": true }))?;
@@ -105,11 +95,7 @@ fn directions(scene: &mut Scene<'_>) -> Result {
     scene.link_with(part("second", true, true), part("second", false, true))?;
     scene.reader.wait(FEED, "peers", 2)?;
     thread::sleep(A_WHILE);
-    expect_eq(
-        "blocks that are there",
-        &scene.reader.info(FEED)?["have"],
-        &json!(0),
-    )?;
+    scene.has(0)?;
     scene.link_with(part("third", false, true), part("third", true, false))?;
     scene.arrives(&all)
 }
@@ -151,11 +137,7 @@ fn reader_clears(scene: &mut Scene<'_>) -> Result {
     scene
         .reader
         .call("clear", json!({ "feed": FEED, "start": 30, "end": 40 }))?;
-    expect_eq(
-        "blocks that are there",
-        &scene.reader.info(FEED)?["have"],
-        &json!(50),
-    )?;
+    scene.has(50)?;
     if scene.reader.side != Side::Ours {
         scene.reader.call("hang_up", json!({ "link": LINK }))?;
         scene.both_end()?;
@@ -166,11 +148,7 @@ fn reader_clears(scene: &mut Scene<'_>) -> Result {
         "they come again",
         scene.reader.get(FEED, &everything)? == all,
     )?;
-    expect_eq(
-        "blocks that were sent",
-        &scene.writer.info(FEED)?["uploads"],
-        &json!(70),
-    )
+    scene.sent(70)
 }
 
 /// A block is lost without anybody having noticed. Ours says so when it is asked for it. JavaScript's stays silent, and its
