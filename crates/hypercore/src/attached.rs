@@ -216,7 +216,7 @@ impl Attached {
         !self.requests.is_empty()
     }
 
-    /// Answers the next request.
+    /// Answers the next request, if the remote still waits for it.
     ///
     /// # Errors
     /// [`Error::Disk`](crate::Error::Disk), or if the connection has ended.
@@ -224,6 +224,9 @@ impl Attached {
         let Some(request) = self.requests.pop_front() else {
             return Ok(());
         };
+        if !self.core.begin_serving(self.member.id(), &request) {
+            return Ok(());
+        }
         match serve(&self.core, &request, &mut self.remote_tree)? {
             Some(answer) => {
                 let len = answer.data.value.as_ref().map(Bytes::len);

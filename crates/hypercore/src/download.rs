@@ -3,7 +3,7 @@
 use std::{
     fmt,
     future::{Future, IntoFuture},
-    ops::Range,
+    ops::{Range, RangeBounds},
     pin::Pin,
     sync::Arc,
 };
@@ -11,7 +11,7 @@ use std::{
 use bitfield::RangeSet;
 use replicate::Order;
 
-use crate::{Encoding, Hypercore, Result, core::Core, wish::Wish};
+use crate::{Encoding, Hypercore, Result, core::Core, hypercore::bounded, wish::Wish};
 
 impl<E: Encoding> Hypercore<E> {
     /// Begins to fetch blocks from whoever has them: a block, a range, or a [`DownloadRequest`]. Blocks that somebody waits
@@ -46,6 +46,32 @@ impl<E: Encoding> Hypercore<E> {
             blocks: request.blocks,
             wish,
         }
+    }
+}
+
+impl<E: Encoding> Hypercore<E> {
+    /// Ends whatever waits for blocks of a range and for none beside: gets, ranges, streams, downloads and seeks, on all handles of
+    /// the feed. Each fails with [`Error::Cancelled`](crate::Error::Cancelled), and requests under way that serve nobody else are
+    /// taken back. What reaches beyond the range goes on, and so does waiting for a longer feed.
+    ///
+    /// To end one wait only, drop it. A feed that isn't sparse goes on fetching the blocks by itself.
+    ///
+    /// ```
+    /// # async_std::task::block_on(async {
+    /// use futures_lite::future;
+    /// use hypercore::{Error, Hypercore, Storage};
+    ///
+    /// let feed = Hypercore::open(Storage::memory()).await?;
+    /// let mut get = feed.get(7).into_future();
+    /// assert!(future::poll_once(&mut get).await.is_none());
+    /// feed.cancel_range(5..10);
+    /// assert!(matches!(get.await, Err(Error::Cancelled)));
+    /// # Ok::<_, hypercore::Error>(()) }).unwrap();
+    /// ```
+    pub fn cancel_range(&self, blocks: impl RangeBounds<u64>) {
+        let blocks = bounded(&blocks, u64::MAX);
+        self.core()
+            .replicate(|replicator, now, view| replicator.cancel_range(now, blocks, view));
     }
 }
 

@@ -31,6 +31,9 @@ pub enum Error {
     /// The time that the caller allowed is over.
     #[error("timed out")]
     TimedOut,
+    /// [`Hypercore::cancel_range`](crate::Hypercore::cancel_range) ended the wait.
+    #[error("cancelled")]
+    Cancelled,
     /// The block isn't stored here, and the caller didn't want to wait for it.
     #[error("block {block} is not stored here")]
     NotLocal {

@@ -71,6 +71,14 @@ impl Drop for Member {
 }
 
 impl Core {
+    /// Whether a request is still to be answered: the peer may have taken it back.
+    pub(crate) fn begin_serving(&self, peer: PeerId, request: &Request) -> bool {
+        let mut state = self.state();
+        let begins = state.replicator.begin_serving(peer, request);
+        state.hand_out();
+        begins
+    }
+
     /// A request is answered: by a block of so many bytes, or by hashes only.
     pub(crate) fn served(
         &self,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Weak, time::Duration};
 
 use async_channel::Sender;
 use feed::Feed;
-use replicate::{Action, PeerId, Replicator, WishId};
+use replicate::{Action, Outcome, PeerId, Replicator, WishId};
 
 use crate::{
     Event,
@@ -21,7 +21,7 @@ pub(crate) struct State {
     pub(crate) feed: Feed,
     pub(crate) replicator: Replicator,
     pub(crate) peers: BTreeMap<PeerId, Slot>,
-    pub(crate) wishes: BTreeMap<WishId, Sender<()>>,
+    pub(crate) wishes: BTreeMap<WishId, Sender<Outcome>>,
     pub(crate) next_peer: u64,
     pub(crate) totals: Counters,
     pub(crate) extensions: BTreeMap<Name, Mailbox<Incoming>>,
@@ -113,15 +113,16 @@ impl State {
                     });
                     continue;
                 }
-                Action::Resolved { wish, .. } => {
+                Action::Resolved { wish, outcome } => {
+                    let (wish, outcome) = (*wish, *outcome);
                     if let Eager::Wished(eager) = self.eager
-                        && eager == *wish
+                        && eager == wish
                     {
                         self.eager = Eager::Due;
                     }
-                    if let Some(sender) = self.wishes.remove(wish) {
+                    if let Some(sender) = self.wishes.remove(&wish) {
                         // The one who wished may have gone.
-                        let _ = sender.try_send(());
+                        let _ = sender.try_send(outcome);
                     }
                     continue;
                 }

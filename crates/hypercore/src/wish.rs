@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use async_channel::Receiver;
-use replicate::WishId;
+use replicate::{Outcome, WishId};
 
 use crate::{Error, Result, core::Core, state::State, view::View};
 
@@ -11,20 +11,24 @@ use crate::{Error, Result, core::Core, state::State, view::View};
 pub(crate) struct Wish {
     core: Arc<Core>,
     id: WishId,
-    granted: Receiver<()>,
+    granted: Receiver<Outcome>,
 }
 
 impl Wish {
-    pub(crate) fn new(core: Arc<Core>, id: WishId, granted: Receiver<()>) -> Self {
+    pub(crate) fn new(core: Arc<Core>, id: WishId, granted: Receiver<Outcome>) -> Self {
         Wish { core, id, granted }
     }
 
     /// Completes when the wish has come true.
     ///
     /// # Errors
-    /// [`Error::Closed`] if the feed is closed meanwhile.
+    /// [`Error::Closed`] if the feed is closed meanwhile, [`Error::Cancelled`].
     pub(crate) async fn granted(&self) -> Result<()> {
-        self.granted.recv().await.map_err(|_| Error::Closed)
+        match self.granted.recv().await {
+            Ok(Outcome::Cancelled) => Err(Error::Cancelled),
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::Closed),
+        }
     }
 }
 

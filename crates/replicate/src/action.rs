@@ -67,7 +67,7 @@ pub enum Action {
         /// How it did that.
         error: Error,
     },
-    /// A wish has come true and is over.
+    /// A wish is over: it has come true, or it was cancelled with others.
     Resolved {
         /// The wish.
         wish: WishId,
@@ -89,4 +89,6 @@ pub enum Outcome {
     },
     /// New hashes for a seek are stored: look for the byte again, and wish again if it still isn't found.
     Answered,
+    /// [`Replicator::cancel_range`](crate::Replicator::cancel_range) has ended it.
+    Cancelled,
 }

@@ -4,7 +4,7 @@ use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     vec::Vec,
 };
-use core::time::Duration;
+use core::{ops::Range, time::Duration};
 
 use bitfield::RangeSet;
 use wire::{Message, Options, Request, Unhave};
@@ -118,6 +118,19 @@ impl Replicator {
         }
     }
 
+    /// Whether a request that was handed out by [`Action::Serve`] is still waited for: to be asked right before it is answered, since
+    /// the peer may have taken it back meanwhile. If it has, the request is over, and nothing is to be reported.
+    pub fn begin_serving(&mut self, id: PeerId, request: &Request) -> bool {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return false;
+        };
+        let begins = peer.serving.begin(request);
+        if !begins {
+            self.serve(id);
+        }
+        begins
+    }
+
     /// A request that was handed out by [`Action::Serve`] has its answer. `found` is the block in which its byte was found, and
     /// which was sent, so that other requests for the same byte need no answer.
     pub fn handle_served(&mut self, id: PeerId, request: &Request, found: Option<u64>) {
@@ -150,38 +163,14 @@ impl Replicator {
     /// Withdraws a wish; it won't resolve. Requests that serve nobody else are taken back.
     pub fn cancel(&mut self, now: Duration, id: WishId, local: &dyn Local) {
         self.wishes.remove(id);
-        let Replicator {
-            peers,
-            wishes,
-            traffic,
-            everything,
-            actions,
-            ..
-        } = self;
-        let unwanted = |asked: &Asked| match asked.kind {
-            Kind::Hash | Kind::Seek { .. } => asked.wish == Some(id),
-            // The next one may need it.
-            Kind::Proving => false,
-            Kind::Value => {
-                let fetched = |all: &Everything| !all.cleared.contains(asked.block);
-                !wishes.include(asked.block)
-                    && !everything.as_ref().is_some_and(fetched)
-                    && !asked.wish.is_some_and(|wish| wishes.is_looking(wish))
-            }
-        };
-        for (&peer_id, peer) in peers {
-            peer.flight.forget(unwanted, |asked| {
-                if asked.reserves() {
-                    traffic.release(asked.block);
-                }
-                actions.push_back(Action::Send {
-                    peer: peer_id,
-                    message: Message::Cancel(take_back(&asked)),
-                });
-            });
-        }
-        self.epoch += 1;
-        self.update(now, local);
+        self.take_back(now, local);
+    }
+
+    /// Ends all wishes whose blocks lie in a range, those of seeks included, with [`Outcome::Cancelled`](crate::Outcome::Cancelled).
+    /// Wishes that reach beyond it and those for a length stay. Requests that serve nobody else are taken back.
+    pub fn cancel_range(&mut self, now: Duration, blocks: Range<u64>, local: &dyn Local) {
+        self.wishes.cancel(&blocks, &mut self.actions);
+        self.take_back(now, local);
     }
 
     /// What is to be done next.
@@ -246,6 +235,43 @@ impl Replicator {
     /// Whether some peer still owes us an answer about what it has.
     pub fn is_asking(&self) -> bool {
         self.peers.values().any(|peer| peer.wants.are_outstanding())
+    }
+
+    /// Takes back the requests that serve nobody any longer.
+    fn take_back(&mut self, now: Duration, local: &dyn Local) {
+        let Replicator {
+            peers,
+            wishes,
+            traffic,
+            everything,
+            actions,
+            ..
+        } = self;
+        let unwanted = |asked: &Asked| {
+            let fetched = |all: &Everything| !all.cleared.contains(asked.block);
+            let wanted = match asked.kind {
+                // The next one may need it.
+                Kind::Proving => true,
+                Kind::Value => {
+                    wishes.include(asked.block) || everything.as_ref().is_some_and(fetched)
+                }
+                Kind::Hash | Kind::Seek { .. } => false,
+            };
+            !wanted && !asked.wish.is_some_and(|wish| wishes.is_looking(wish))
+        };
+        for (&peer_id, peer) in peers {
+            peer.flight.forget(unwanted, |asked| {
+                if asked.reserves() {
+                    traffic.release(asked.block);
+                }
+                actions.push_back(Action::Send {
+                    peer: peer_id,
+                    message: Message::Cancel(withdrawal(&asked)),
+                });
+            });
+        }
+        self.epoch += 1;
+        self.update(now, local);
     }
 
     /// Fills the windows of all peers, then ends with those that have nothing left.
@@ -383,7 +409,7 @@ pub(crate) fn lacking(block: u64) -> Unhave {
 }
 
 /// The withdrawal of a request.
-pub(crate) fn take_back(asked: &Asked) -> wire::Cancel {
+pub(crate) fn withdrawal(asked: &Asked) -> wire::Cancel {
     let bytes = match asked.kind {
         Kind::Seek { bytes } => bytes,
         Kind::Value | Kind::Hash | Kind::Proving => 0,

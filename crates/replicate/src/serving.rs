@@ -37,6 +37,8 @@ struct Key {
 struct Entry {
     request: Request,
     handed_out: bool,
+    /// Taken back after it was handed out: it has its place until the owner comes to it.
+    withdrawn: bool,
 }
 
 impl Serving {
@@ -49,12 +51,18 @@ impl Serving {
         }
         let most = limits.requests.saturating_mul(HARD);
         let full = self.requests.len() >= most || self.waiting.len() >= most;
-        if full || self.requests.contains_key(&key) {
+        if let Some(entry) = self.requests.get_mut(&key) {
+            // Asked for again after all.
+            entry.withdrawn = false;
+            return;
+        }
+        if full {
             return;
         }
         let entry = Entry {
             request,
             handed_out: false,
+            withdrawn: false,
         };
         self.requests.insert(key, entry);
         self.waiting.push_back(key);
@@ -109,16 +117,28 @@ impl Serving {
         self.release();
     }
 
-    /// The peer takes a request back. What the owner is answering already is answered.
+    /// The peer takes a request back. One that the owner has been handed is noted, for when the owner comes to it.
     pub(crate) fn cancel(&mut self, block: u64, bytes: u64, hash: bool) {
         let key = Key { block, bytes, hash };
-        // Its place in the queue stays, so that a flood of these is cheap.
-        if self
-            .requests
-            .get(&key)
-            .is_some_and(|entry| !entry.handed_out)
-        {
-            self.requests.remove(&key);
+        match self.requests.get_mut(&key) {
+            Some(entry) if entry.handed_out => entry.withdrawn = true,
+            // Its place in the queue stays, so that a flood of these is cheap.
+            Some(_) => drop(self.requests.remove(&key)),
+            None => {}
+        }
+    }
+
+    /// The owner comes to a request that it was handed. Says whether the peer still waits for it; if not, it is over.
+    pub(crate) fn begin(&mut self, request: &Request) -> bool {
+        let key = Key::of(request);
+        match self.requests.get(&key) {
+            Some(entry) if !entry.withdrawn => entry.handed_out,
+            Some(_) => {
+                self.remove(key);
+                self.release();
+                false
+            }
+            None => false,
         }
     }
 

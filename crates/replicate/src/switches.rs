@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use wire::{Message, Status};
 
-use crate::{Action, Local, PeerId, Replicator, flight::State, replicator::take_back};
+use crate::{Action, Local, PeerId, Replicator, flight::State, replicator::withdrawal};
 
 impl Replicator {
     /// Starts or stops answering requests; all peers are told.
@@ -111,7 +111,7 @@ impl Replicator {
                 }
                 actions.push_back(Action::Send {
                     peer: id,
-                    message: Message::Cancel(take_back(&asked)),
+                    message: Message::Cancel(withdrawal(&asked)),
                 });
                 *epoch += 1;
             },

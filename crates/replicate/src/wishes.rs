@@ -188,6 +188,31 @@ impl Wishes {
         self.selections.retain(|selection| selection.wish != id);
     }
 
+    /// Ends all wishes that are about blocks of this range only.
+    pub(crate) fn cancel(&mut self, blocks: &Range<u64>, actions: &mut VecDeque<Action>) {
+        let inside = |first: u64, end: u64| blocks.start <= first && end <= blocks.end;
+        let single = self.single.iter();
+        let single = single.filter(|(_, block)| inside(**block, block.saturating_add(1)));
+        let seeks = self.seeks.iter();
+        let seeks = seeks.filter(|lookup| inside(lookup.within.start, lookup.within.end));
+        let selections = self.selections.iter().filter(|selection| {
+            let blocks = &selection.blocks;
+            inside(blocks.first().unwrap_or(0), blocks.end())
+        });
+        let cancelled: Vec<WishId> = single
+            .map(|(wish, _)| *wish)
+            .chain(seeks.map(|lookup| lookup.wish))
+            .chain(selections.map(|selection| selection.wish))
+            .collect();
+        for wish in cancelled {
+            self.remove(wish);
+            actions.push_back(Action::Resolved {
+                wish,
+                outcome: Outcome::Cancelled,
+            });
+        }
+    }
+
     /// Blocks have become stored: resolves what waited for them.
     pub(crate) fn stored(
         &mut self,

@@ -83,6 +83,15 @@ impl Raw {
         self.send_bytes(&bytes).await;
     }
 
+    /// Sends messages in one piece.
+    pub(crate) async fn send_all(&mut self, channel: u64, messages: &[Message]) {
+        let mut bytes = BytesMut::new();
+        for message in messages {
+            message.encode_frame(channel, &mut bytes);
+        }
+        self.send_bytes(&bytes).await;
+    }
+
     /// Sends what need not be a message.
     pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
         let mut bytes = bytes.to_vec();

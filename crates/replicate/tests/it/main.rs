@@ -9,6 +9,7 @@ mod live;
 mod model;
 mod pushes;
 mod reach;
+mod serving;
 mod sessions;
 mod slow;
 mod switches;

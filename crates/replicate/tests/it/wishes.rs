@@ -283,7 +283,7 @@ fn withdrawn_wishes_are_cancelled_with_the_peer() {
     assert_eq!(cancelled, [3]);
     world.nodes[writer].silent = false;
     world.settle();
-    // The late answer for block 3 is not stored.
+    // Block 3 isn't sent any longer.
     assert_eq!(
         world.nodes[reader].feed.blocks,
         std::iter::once(4..5).collect()
@@ -377,4 +377,46 @@ fn seek_ends_when_hashes_come_otherwise() {
     world.append(reader, 1);
     assert_eq!(world.nodes[reader].resolved[&outcome], Outcome::Answered);
     assert!(!world.nodes[reader].resolved.contains_key(&wish));
+}
+
+#[test]
+fn wishes_within_a_range_are_cancelled_together() {
+    let mut world = World::new(18);
+    let (writer, reader) = (world.writer(30), sparse(&mut world));
+    world.nodes[writer].silent = true;
+    let link = world.join(writer, reader, true);
+    world.nodes[reader].feed.length = 30;
+    let inside = [
+        world.want(reader, 4),
+        world.want(reader, 4),
+        world.want(reader, 4..8),
+        world.want(reader, Wish::Blocks([4..5, 7..8].into_iter().collect())),
+        world.want(reader, seek(4..8)),
+    ];
+    let beyond = [
+        world.want(reader, 3),
+        world.want(reader, 8),
+        world.want(reader, 7..9),
+        world.want(reader, 0..u64::MAX),
+        world.want(reader, seek(3..8)),
+        world.want(reader, Wish::Length(31)),
+        world.want(reader, Wish::Tip(31)),
+    ];
+    world.settle();
+    world.tell(reader, |node, now| {
+        node.replicator.cancel_range(now, 4..8, &node.feed);
+    });
+    world.settle();
+    let resolved = &world.nodes[reader].resolved;
+    let cancelled = |wish| resolved.get(wish) == Some(&Outcome::Cancelled);
+    assert!(inside.iter().all(cancelled));
+    assert!(!beyond.iter().any(|wish| resolved.contains_key(wish)));
+    // Everything is wished for besides, so only the seek is taken back.
+    let cancels = world.said(link, reader).into_iter();
+    let cancels = cancels.filter(|message| matches!(message, Message::Cancel(_)));
+    assert!(cancels.count() <= 1);
+}
+
+fn seek(within: std::ops::Range<u64>) -> Wish {
+    Wish::Seek { bytes: 9, within }
 }

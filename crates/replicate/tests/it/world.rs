@@ -259,6 +259,9 @@ impl World {
         let count = self.nodes[node].serves.len() as u64;
         let which = self.rng.below(count) as usize;
         let (id, request) = self.nodes[node].serves.swap_remove(which);
+        if !self.tell(node, |node, _| node.replicator.begin_serving(id, &request)) {
+            return;
+        }
         let answer = self.nodes[node].feed.answer(&request);
         let served = answer.is_some();
         if let Some(data) = answer {
@@ -294,6 +297,11 @@ impl World {
             Action::Send { peer, message } => {
                 if let Message::Request(request) = &message {
                     self.note_request(node, request);
+                }
+                if let Message::Cancel(cancel) = &message {
+                    // It may be answered or not, and may be asked for again.
+                    let asked = (cancel.index, !cancel.hash());
+                    self.nodes[node].in_flight.remove(&asked);
                 }
                 self.send(node, peer, message);
             }
