@@ -172,8 +172,12 @@ impl World {
             8 => {
                 if let Some(n) = which(self.serves.len()) {
                     let (id, request) = self.serves.swap_remove(n);
+                    // An owner that answers at once needn't ask.
+                    if b.is_multiple_of(2) && !replicator.begin_serving(id, &request) {
+                        return;
+                    }
                     match b % 3 {
-                        0 => replicator.handle_unserved(id, request.index),
+                        0 => replicator.handle_unserved(id, &request),
                         found => {
                             let found = (found == 1).then_some(request.index);
                             replicator.handle_served(id, &request, found);
@@ -182,8 +186,9 @@ impl World {
                 }
             }
             9 => {
-                let wish = match b % 5 {
+                let wish = match b % 6 {
                     0 => Wish::Length(a),
+                    5 => Wish::Tip(a),
                     1 => Wish::from(near),
                     2 => Wish::Range {
                         blocks: a..u64::MAX,
@@ -202,6 +207,7 @@ impl World {
                 let id = replicator.want(now, wish, feed);
                 self.wishes.insert(id, block);
             }
+            10 if b % 8 == 7 => replicator.cancel_range(now, near, feed),
             10 => {
                 let wish = which(self.wishes.len());
                 if let Some(wish) = wish.and_then(|n| self.wishes.keys().nth(n).copied()) {
@@ -272,7 +278,9 @@ impl World {
             }
             Action::Resolved { wish, outcome } => {
                 // A wish that is fulfilled at once is resolved before its number is known here.
-                if let Some(Some(block)) = self.wishes.remove(&wish) {
+                if let Some(Some(block)) = self.wishes.remove(&wish)
+                    && outcome != Outcome::Cancelled
+                {
                     assert_eq!(outcome, Outcome::Stored);
                     assert!(self.feed.has(block));
                 }

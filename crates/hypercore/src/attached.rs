@@ -235,7 +235,7 @@ impl Attached {
                     .served(self.member.id(), &request, answer.found, len);
             }
             None => self.core.replicate(|replicator, _, _| {
-                replicator.handle_unserved(self.member.id(), request.index);
+                replicator.handle_unserved(self.member.id(), &request);
             }),
         }
         Ok(())

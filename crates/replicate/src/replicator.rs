@@ -143,11 +143,11 @@ impl Replicator {
         }
     }
 
-    /// A request for this block that was handed out by [`Action::Serve`] can't be answered. The peer is told.
-    pub fn handle_unserved(&mut self, id: PeerId, block: u64) {
+    /// A request that was handed out by [`Action::Serve`] can't be answered. The peer is told.
+    pub fn handle_unserved(&mut self, id: PeerId, request: &Request) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            peer.serving.unserved(block);
-            self.send(id, Message::Unhave(lacking(block)));
+            peer.serving.unserved(request);
+            self.send(id, Message::Unhave(lacking(request.index)));
             self.serve(id);
         }
     }

@@ -104,16 +104,9 @@ impl Serving {
         self.release();
     }
 
-    /// What was asked about a block can't be answered.
-    pub(crate) fn unserved(&mut self, block: u64) {
-        let of_block = Key::first(block)..=Key::last(block);
-        let handed_out = self
-            .requests
-            .range(of_block)
-            .find(|(_, entry)| entry.handed_out);
-        if let Some(key) = handed_out.map(|(key, _)| *key) {
-            self.remove(key);
-        }
+    /// A request can't be answered.
+    pub(crate) fn unserved(&mut self, request: &Request) {
+        self.remove(Key::of(request));
         self.release();
     }
 
@@ -171,22 +164,6 @@ impl Key {
             block: request.index,
             bytes: request.bytes(),
             hash: request.hash(),
-        }
-    }
-
-    const fn first(block: u64) -> Self {
-        Key {
-            block,
-            bytes: 0,
-            hash: false,
-        }
-    }
-
-    const fn last(block: u64) -> Self {
-        Key {
-            block,
-            bytes: u64::MAX,
-            hash: true,
         }
     }
 }

@@ -357,7 +357,7 @@ fn requests_for_what_is_not_here_are_answered_by_unhave() {
         face.say(Message::Request(request(3)))[..],
         [Action::Serve { .. }]
     ));
-    face.replicator.handle_unserved(PEER, 3);
+    face.replicator.handle_unserved(PEER, &request(3));
     assert_eq!(sent(&face.drain()).len(), 1);
 }
 

@@ -86,6 +86,21 @@ fn what_is_taken_back_and_asked_for_again_has_one_answer() {
 }
 
 #[test]
+fn a_block_and_its_hash_are_two_requests_and_each_has_its_own_end() {
+    let mut face = face();
+    let hash = Request {
+        hash: Some(true),
+        ..request(1)
+    };
+    ask(&mut face, 1);
+    face.say(Message::Request(hash));
+    face.replicator.handle_unserved(PEER, &hash);
+    face.drain();
+    assert!(!face.replicator.begin_serving(PEER, &hash));
+    assert!(face.replicator.begin_serving(PEER, &request(1)));
+}
+
+#[test]
 fn of_a_peer_that_has_gone_nothing_is_answered() {
     let mut face = face();
     ask(&mut face, 1);

@@ -269,7 +269,7 @@ impl World {
         }
         self.tell(node, |node, _| match served {
             true => node.replicator.handle_served(id, &request, None),
-            false => node.replicator.handle_unserved(id, request.index),
+            false => node.replicator.handle_unserved(id, &request),
         });
     }
 
