@@ -49,6 +49,19 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Fetch a feed from the peers that its link names.
     Clone(CloneFeed),
+    /// Run one workload of a side-by-side benchmark.
+    #[command(hide = true)]
+    BenchPeer(BenchPeer),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchPeer {
+    /// Which one.
+    pub(crate) workload: String,
+
+    /// Its settings: --name value ...
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) settings: Vec<String>,
 }
 
 #[derive(Debug, Args)]

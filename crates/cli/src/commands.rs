@@ -2,6 +2,7 @@
 
 mod append;
 mod audit;
+mod bench_peer;
 mod cat;
 mod clone;
 mod create;
@@ -27,6 +28,7 @@ pub(crate) async fn run(command: Command, output: Output) -> Result<(), Failure>
         Command::Audit(arguments) => audit::run(arguments, output).await,
         Command::Serve(arguments) => serve::run(arguments, output).await,
         Command::Clone(arguments) => clone::run(arguments, output).await,
+        Command::BenchPeer(arguments) => bench_peer::run(arguments, output).await,
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod bench_peer;
 mod clone;
 mod crowd;
 mod exit;

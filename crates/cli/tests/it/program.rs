@@ -167,6 +167,16 @@ impl Running {
         })
     }
 
+    /// Waits for the first line on standard output.
+    #[track_caller]
+    pub(crate) fn first_output_line(&self) -> String {
+        wait_until("a line of output", || {
+            let bytes = self.stdout.as_ref()?.so_far();
+            let end = bytes.iter().position(|&byte| byte == b'\n')?;
+            Some(std::str::from_utf8(&bytes[..end]).unwrap().to_owned())
+        })
+    }
+
     /// Waits for the end.
     #[track_caller]
     pub(crate) fn wait(mut self) -> Ran {

@@ -1,0 +1,137 @@
+//! Workloads between two processes, over TCP on this machine.
+
+use std::path::PathBuf;
+
+use async_std::{
+    net::{TcpListener, TcpStream},
+    task,
+};
+use futures_lite::{FutureExt, StreamExt};
+use hypercore::{
+    Connection, ConnectionHandle, DownloadRequest, Durability, Hypercore, PublicKey, Role,
+};
+use serde_json::json;
+
+use super::{
+    Settings, at_a_time,
+    material::Xorshift,
+    meter::{Report, Stopwatch, processor},
+};
+use crate::{failure::Failure, output::Output};
+
+/// Serves every connection until standard input ends.
+pub(super) async fn serve(settings: &Settings, output: &Output) -> Result<Report, Failure> {
+    let feed = Hypercore::open(settings.dir()?).await?;
+    let port: u16 = settings.value_or("port", 0)?;
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    let hello = json!({
+        "listening": listener.local_addr()?.port(),
+        "key": feed.key().to_string(),
+        "length": feed.len(),
+        "byteLength": feed.byte_len(),
+    });
+    output.data(format!("{hello}\n").as_bytes())?;
+    let served = async {
+        let mut incoming = listener.incoming();
+        while let Some(socket) = incoming.next().await {
+            let socket = socket?;
+            let _ = socket.set_nodelay(true);
+            let replicate = feed.replicate(Role::Responder, socket).live(true);
+            task::spawn(async move { replicate.await });
+        }
+        Ok(())
+    };
+    let told_to_end =
+        task::spawn_blocking(|| std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
+    let ended = async {
+        told_to_end.await?;
+        Ok::<_, Failure>(())
+    };
+    served.or(ended).await?;
+    Ok(Report::of(json!({ "seconds": 0, "cpu": processor() })))
+}
+
+/// A copy that is connected to a server.
+struct Copy {
+    feed: Hypercore,
+    handle: ConnectionHandle,
+    dir: PathBuf,
+    watch: Stopwatch,
+}
+
+impl Copy {
+    async fn connect(settings: &Settings, sparse: bool) -> Result<Self, Failure> {
+        let dir = settings.dir()?;
+        let key: PublicKey = settings.value("key")?;
+        let feed = Hypercore::builder(&dir)
+            .key(key)
+            .sparse(sparse)
+            .durability(Durability::None)
+            .open()
+            .await?;
+        let watch = Stopwatch::start();
+        let socket = TcpStream::connect(settings.value::<String>("connect")?).await?;
+        let _ = socket.set_nodelay(true);
+        let connection = Connection::new(Role::Initiator).live(true);
+        connection.add(&feed)?;
+        let handle = connection.handle();
+        task::spawn(connection.run(socket));
+        Ok(Copy {
+            feed,
+            handle,
+            dir,
+            watch,
+        })
+    }
+
+    async fn end(self, told: serde_json::Value) -> Result<Report, Failure> {
+        let report = self.watch.stop().with(told);
+        let report = report.with(json!({
+            "wire_rx": self.handle.bytes_received(),
+            "wire_tx": self.handle.bytes_sent(),
+            "root": self.feed.tree_hash().to_string(),
+        }));
+        self.handle.hang_up();
+        self.feed.close().await?;
+        Ok(report.disk(&self.dir))
+    }
+}
+
+pub(super) async fn clone(settings: &Settings) -> Result<Report, Failure> {
+    let copy = Copy::connect(settings, false).await?;
+    let length: u64 = settings.value("length")?;
+    copy.feed.download(DownloadRequest::from(0..length)).await?;
+    let told = json!({ "count": copy.feed.len(), "bytes": copy.feed.byte_len() });
+    copy.end(told).await
+}
+
+pub(super) async fn sparse(settings: &Settings) -> Result<Report, Failure> {
+    let copy = Copy::connect(settings, true).await?;
+    copy.feed.update().await?;
+    let (length, count) = (settings.value("length")?, settings.value::<u64>("count")?);
+    let mut numbers = Xorshift::new(settings.value_or("seed", 1)?);
+    let blocks = (0..count).map(|_| numbers.block(length));
+    let bytes = at_a_time(settings.value_or("inflight", 1)?, blocks, |block| {
+        let get = copy.feed.get(block);
+        async move { Ok(get.await?.len() as u64) }
+    });
+    let bytes = bytes.await?;
+    copy.end(json!({ "count": count, "bytes": bytes })).await
+}
+
+pub(super) async fn seek(settings: &Settings) -> Result<Report, Failure> {
+    let copy = Copy::connect(settings, true).await?;
+    copy.feed.update().await?;
+    let (bytes, count) = (settings.value("bytes")?, settings.value::<u64>("count")?);
+    let mut numbers = Xorshift::new(settings.value_or("seed", 1)?);
+    let places = (0..count).map(|_| numbers.byte(bytes));
+    let found = at_a_time(settings.value_or("inflight", 1)?, places, |byte| {
+        let seek = copy.feed.seek(byte);
+        async move {
+            seek.await?;
+            Ok(1)
+        }
+    });
+    let found = found.await?;
+    copy.end(json!({ "count": found, "bytes": 0 })).await
+}
