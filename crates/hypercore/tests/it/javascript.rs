@@ -16,6 +16,7 @@ mod head;
 mod parts;
 mod replicate;
 mod seek;
+mod selections;
 mod stage;
 mod stats;
 mod switches;
