@@ -93,7 +93,7 @@ impl World {
             uploading: settings & 4 == 0,
             max_requests: MAX_REQUESTS,
             seed: u64::from(settings),
-            limits: limits.clone(),
+            limits,
             ..Config::default()
         };
         World {

@@ -9,7 +9,8 @@ use noise::KeyPair;
 use storage::{Barriers, FileSet, OpenContext};
 
 use crate::{
-    BoxError, CacheConfig, Durability, Error, Hypercore, Result, Signer, Source, Storage, Verifier,
+    BoxError, CacheConfig, Durability, Error, Hypercore, PeerLimits, Result, Signer, Source,
+    Storage, Verifier,
     core::{Core, Settings},
     durability::SyncAfter,
     hooks::Hooks,
@@ -263,6 +264,23 @@ impl Builder {
     /// How long a request may stay unanswered before the block is asked for elsewhere. Default: 20 s; `None`: for ever.
     pub fn request_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.settings.request_timeout = timeout;
+        self
+    }
+
+    /// What each peer of this feed can make us remember, send and bear. Whoever goes beyond loses the connection, or isn't
+    /// listened to any further, as each of the limits says; the feed and its other peers notice nothing. What connections
+    /// may cost is set by [`ConnectionLimits`](crate::ConnectionLimits) and [`GateLimits`](crate::GateLimits).
+    ///
+    /// ```
+    /// # async_std::task::block_on(async {
+    /// use hypercore::{Hypercore, PeerLimits, Storage};
+    ///
+    /// let limits = PeerLimits { requests: 1000, ..PeerLimits::default() };
+    /// let feed = Hypercore::builder(Storage::memory()).peer_limits(limits).open().await?;
+    /// # Ok::<_, hypercore::Error>(()) }).unwrap();
+    /// ```
+    pub fn peer_limits(mut self, limits: PeerLimits) -> Self {
+        self.settings.limits = limits;
         self
     }
 

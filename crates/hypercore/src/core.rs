@@ -19,7 +19,7 @@ use crypto::{Dialect, DiscoveryKey, PublicKey};
 use event_listener::{Event as Wake, EventListener};
 use feed::Feed;
 use noise::KeyPair;
-use replicate::{Config, PeerId, Replicator};
+use replicate::{Config, Limits, PeerId, Replicator};
 use storage::{FileSet, Read};
 
 use crate::{
@@ -41,6 +41,7 @@ pub(crate) struct Settings {
     pub(crate) sparse: bool,
     pub(crate) max_requests: usize,
     pub(crate) request_timeout: Option<Duration>,
+    pub(crate) limits: Limits,
     pub(crate) cache: CacheConfig,
     pub(crate) downloading: Option<bool>,
     pub(crate) uploading: bool,
@@ -57,6 +58,7 @@ impl Default for Settings {
             sparse: false,
             max_requests: Config::default().max_requests,
             request_timeout: Some(Duration::from_secs(20)),
+            limits: Limits::default(),
             cache: CacheConfig::default(),
             downloading: None,
             uploading: true,
@@ -107,6 +109,7 @@ impl Core {
             allow_push: settings.allow_push,
             max_requests: settings.max_requests,
             request_timeout: settings.request_timeout,
+            limits: settings.limits,
             seed: u64::from_le_bytes(random(&*runtime)?),
             ..Config::default()
         };

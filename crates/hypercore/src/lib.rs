@@ -99,7 +99,7 @@ pub use flat_tree::Index;
 pub use merkle::{Branch, Fork, ForkError, Node, PortableError, PortableProof, Proof, ProofError};
 pub use noise::{DialectChoice, KeyPair as NoiseKeyPair, Role};
 pub use protocol::{Error as ProtocolError, Security};
-pub use replicate::{Error as ReplicationError, PeerId};
+pub use replicate::{Error as ReplicationError, Limits as PeerLimits, PeerId};
 pub use wire::Limits as MessageLimits;
 
 #[cfg(feature = "json")]

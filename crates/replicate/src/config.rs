@@ -70,7 +70,7 @@ pub struct PeerConfig {
 }
 
 /// Caps on what one peer can make us remember or send.
-#[derive(Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Blocks beyond this length are as good as not announced. 2^32 by default, at most 2^52.
     pub max_length: u64,

@@ -17,7 +17,7 @@ mod parts;
 mod replicate;
 mod seek;
 mod selections;
-mod stage;
+pub(crate) mod stage;
 mod stats;
 mod switches;
 mod three;

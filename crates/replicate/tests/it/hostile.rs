@@ -429,7 +429,7 @@ fn random_messages_never_leave_the_limits() {
     };
     for _ in 0..200 {
         let config = Config {
-            limits: limits.clone(),
+            limits,
             seed: rng.next_u64(),
             ..Config::default()
         };
