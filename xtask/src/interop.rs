@@ -12,6 +12,7 @@ mod peers;
 mod proxy;
 mod puppet;
 mod scenes;
+mod wrecks;
 
 use std::{
     fs,
@@ -35,6 +36,8 @@ struct World {
     program: PathBuf,
     /// The example of the facade that plays histories.
     history: PathBuf,
+    /// The example of the log that leaves what a power cut has.
+    wreck: PathBuf,
     /// The example of the facade that does what it is told.
     puppet: PathBuf,
     /// The folder with the scripts and their packages.
@@ -61,6 +64,7 @@ pub(crate) fn run(words: &[&str]) -> Result {
     let world = World {
         program: workspace::program()?,
         history: workspace::example("history")?,
+        wreck: workspace::example_of("hypercore-feed", "wreck")?,
         puppet: workspace::example("puppet")?,
         scripts,
         contents: content::Contents::write(&folder)?,
@@ -70,6 +74,7 @@ pub(crate) fn run(words: &[&str]) -> Result {
     let cases: Vec<Case> = cases::all()
         .into_iter()
         .chain(histories::all()?)
+        .chain(wrecks::all()?)
         .chain(scenes::all())
         .chain(bytes::all())
         .filter(|case| words.iter().all(|word| case.name.contains(word)))

@@ -76,7 +76,12 @@ pub(crate) fn program() -> Result<PathBuf> {
 
 /// Builds an example of the facade, optimised, and says where it is.
 pub(crate) fn example(name: &str) -> Result<PathBuf> {
-    run(cargo("build").args(["--profile=ci", "--package=hypercore", "--example", name]))?;
+    example_of("hypercore", name)
+}
+
+/// Builds an example of a package, optimised, and says where it is.
+pub(crate) fn example_of(package: &str, name: &str) -> Result<PathBuf> {
+    run(cargo("build").args(["--profile=ci", "--package", package, "--example", name]))?;
     let file = format!("{name}{}", env::consts::EXE_SUFFIX);
     Ok(target()?.join("ci/examples").join(file))
 }

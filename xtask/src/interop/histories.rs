@@ -70,7 +70,7 @@ fn history(world: &World, folder: &Path, seed: u64, form: &str, theirs: Side) ->
 }
 
 /// What is in a feed, if both sides say the same.
-fn agree(theirs: &Feed<'_>) -> Result<State> {
+pub(super) fn agree(theirs: &Feed<'_>) -> Result<State> {
     let looked = start(theirs.world, &["look"], &theirs.dir)?
         .finish()?
         .ok()?;
@@ -90,7 +90,7 @@ fn start(world: &World, words: &[&str], dir: &Path) -> Result<Running> {
     Running::start(&format!("history {}", words.join(" ")), &mut command, TIME)
 }
 
-fn number(name: &str, default: u64) -> Result<u64> {
+pub(super) fn number(name: &str, default: u64) -> Result<u64> {
     match env::var(name) {
         Ok(text) => u64::from_str(&text).map_err(|_| format!("{name} is no number").into()),
         Err(_) => Ok(default),

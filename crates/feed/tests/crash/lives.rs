@@ -305,25 +305,32 @@ fn copying(author: &Life, before: &State, count: usize, rng: &mut Rng) -> Vec<De
     some
 }
 
-/// Three lives of random deeds, cut at random.
-pub(crate) fn made_up_lives(seed: u64, level: Level, tally: &mut Tally) {
-    let mut rng = Rng::new(seed);
+/// A life of random deeds, and the author if it is that of a copy.
+pub(crate) fn made_up_life(rng: &mut Rng, level: Level, seed: u64) -> (Record, Option<Life>) {
     let copy = rng.one_in(3);
     let length = match rng.below(4) {
         0 => 8150 + rng.below(60),
         _ => 1 + rng.below(200),
     };
     let whole = author(length);
-    let name = format!("SEED={seed}");
     let (disk, before, from) = match copy {
         true => (SimDisk::default(), State::default(), Some(&whole)),
         false => (SimDisk::holding(whole.disk.image()), state(&whole), None),
     };
     let deeds = match from {
-        None => deeds(length, 12, &mut rng),
-        Some(author) => copying(author, &before, 12, &mut rng),
+        None => deeds(length, 12, rng),
+        Some(author) => copying(author, &before, 12, rng),
     };
     let record = Record::live(&disk, level, &deeds, before, &Past::new(), from, seed);
+    (record, copy.then_some(whole))
+}
+
+/// Three such lives, cut at random.
+pub(crate) fn made_up_lives(seed: u64, level: Level, tally: &mut Tally) {
+    let mut rng = Rng::new(seed);
+    let name = format!("SEED={seed}");
+    let (record, author) = made_up_life(&mut rng, level, seed);
+    let from = author.as_ref();
     for _ in 0..30 {
         let at = rng.below(record.end as u64 + 1) as usize;
         let mut losses = record.disk.losses(at, 1, &mut rng);

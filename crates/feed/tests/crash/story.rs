@@ -95,6 +95,12 @@ impl Record {
             end: 0,
         };
         let mut state = before;
+        if level == Level::None {
+            let blocks = state.blocks.iter();
+            record
+                .past
+                .extend(blocks.map(|(block, bytes)| (*block, bytes.clone())));
+        }
         // Before it is open nothing new is promised.
         record.marks.push(Mark {
             done: 0,
