@@ -6,7 +6,7 @@ use hypercore::{Result, Session};
 
 use crate::{
     agree, check,
-    edge::{Edge, Fate, Other, Terms},
+    edge::{Edge, Fate, Other, Terms, Up},
     faults::{Quality, millis},
     node::Role,
     plan::{Plan, willing},
@@ -51,6 +51,7 @@ impl World {
             self.stir();
         }
         for node in &mut self.nodes {
+            node.exchange_with_all();
             // Some stay as they are: then nothing has to be fetched there, or from there.
             if !self.rng.one_in(4) {
                 node.set_uploading(true);
@@ -104,12 +105,16 @@ impl World {
         self.run_until(hush);
         if let Some(talk) = &mut self.talk {
             talk.last_words(&self.nodes, &self.edges);
-            let hush = self.sim.now() + HUSH;
-            self.run_until(hush);
         }
+        let ups = self.edges.iter_mut().filter_map(|edge| edge.up.as_mut());
+        ups.for_each(Up::last_words);
+        let hush = self.sim.now() + HUSH;
+        self.run_until(hush);
         if let Some(talk) = &self.talk {
             talk.judge(&self.nodes, &self.edges);
         }
+        let ups = self.edges.iter().filter_map(|edge| edge.up.as_ref());
+        ups.for_each(Up::judge_chat);
         agree::ends(self);
         check::acknowledged(self);
         for _ in 0..self.rng.below(12) {

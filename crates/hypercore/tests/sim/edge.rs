@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use hypercore::{
-    Error, FeedOptions, PeerError, ProtocolError, ReplicationError, Result, Role, Security, Session,
+    ConnectionHandle, Error, FeedOptions, PeerError, ProtocolError, ReplicationError, Result, Role,
+    Security, Session,
 };
-use testkit::{Rng, Task};
+use testkit::{Rng, Sim, Task};
 
 use crate::{
+    chat::Chat,
     ends::{End, Manner, Scene, copy_at},
     faults::Quality,
     liars::{Liar, Lie},
@@ -57,6 +59,8 @@ pub(crate) struct Up {
     /// Who has closed his feed, and by when his end has to be over.
     left_by: Vec<(usize, Duration)>,
     liar: Option<Task<()>>,
+    /// What the ends say to one another beside their feeds, if both are for any number of feeds.
+    chat: Option<Chat>,
     /// What the ends will do with feeds, by time.
     steps: Vec<Step>,
     /// Whether it was cut, clogged, or one of its feeds closed.
@@ -173,6 +177,7 @@ impl Edge {
         });
         steps.iter_mut().for_each(|step| step.at += sim.now());
         what = format!("{what}, asked: {:?}", plan.on_demand);
+        let chat = handles(&ends).map(|handles| Chat::new(sim, rng, handles));
         self.up = Some(Up {
             cable,
             what,
@@ -182,6 +187,7 @@ impl Edge {
             judged: false,
             left_by: Vec::new(),
             liar,
+            chat,
             steps,
             disturbed: false,
             hung_up: false,
@@ -238,6 +244,26 @@ impl Up {
         due > 0
     }
 
+    /// The ends say something to one another beside their feeds.
+    pub(crate) fn chat(&mut self, sim: &Sim, rng: &mut Rng) {
+        if let (Some(chat), Some(handles)) = (&mut self.chat, handles(&self.ends)) {
+            chat.go_on(sim, rng, handles);
+        }
+    }
+
+    /// The same, under every name that they have.
+    pub(crate) fn last_words(&mut self) {
+        self.chat.iter_mut().for_each(Chat::last_words);
+    }
+
+    /// # Panics
+    /// If what the ends have heard from one another isn't what they said.
+    pub(crate) fn judge_chat(&self) {
+        if let Some(chat) = self.chat.as_ref().filter(|_| self.quality.is_true()) {
+            chat.judge(self.is_untouched(), &self.what);
+        }
+    }
+
     /// When the next step is due.
     pub(crate) fn next_step(&self) -> Option<Duration> {
         self.steps.first().map(|step| step.at)
@@ -283,6 +309,7 @@ impl Up {
         if !std::mem::replace(&mut self.judged, true) {
             self.results = self.ends.iter().filter_map(|end| end.task.take()).collect();
             self.judge(now);
+            self.judge_chat();
         }
         self.liar.as_ref().is_none_or(Task::is_done)
     }
@@ -344,6 +371,14 @@ impl Up {
     fn failed(&self) -> bool {
         let mut results = self.results.iter();
         results.any(|result| matches!(result, Err(Error::Closed | Error::Peer(_))))
+    }
+}
+
+/// The handles of both ends, if they have some.
+fn handles(ends: &[End]) -> Option<[&ConnectionHandle; 2]> {
+    match ends {
+        [one, other] => Some([one.handle.as_ref()?, other.handle.as_ref()?]),
+        _ => None,
     }
 }
 

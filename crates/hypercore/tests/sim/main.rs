@@ -10,6 +10,7 @@
 
 mod agree;
 mod calm;
+mod chat;
 mod check;
 mod edge;
 mod ends;

@@ -11,7 +11,8 @@ use std::{
 use bytes::Bytes;
 use futures_lite::{StreamExt, future};
 use hypercore::{
-    Dialect, Event, Events, Hypercore, KeyPair, MemoryFiles, PeerId, PublicKey, SecretKey, Storage,
+    Dialect, Event, Events, Hypercore, KeyPair, MemoryFiles, Peer, PeerId, PublicKey, SecretKey,
+    Storage,
 };
 use testkit::{Rng, Sim, Task, lock};
 
@@ -42,6 +43,8 @@ pub(crate) struct Node {
     /// Whether it answers requests.
     pub(crate) uploading: bool,
     pub(crate) diary: Arc<Mutex<Diary>>,
+    /// The peers from which nothing is fetched, each with what it had been asked for.
+    shunned: BTreeMap<PeerId, Vec<u64>>,
     /// Blocks that earlier lives of the feed have sent and received.
     pub(crate) before: (u64, u64),
     options: Options,
@@ -74,6 +77,8 @@ pub(crate) struct Diary {
     most_left: Option<u64>,
     /// The blocks that each peer got since then.
     left: BTreeMap<PeerId, u64>,
+    /// Of each peer for which that was switched: whether it gives to it, and if not, how many blocks that may get all the same.
+    given: BTreeMap<PeerId, (bool, u64)>,
     /// What must not happen.
     pub(crate) wrong: Vec<String>,
 }
@@ -138,6 +143,7 @@ impl Node {
             downloading: role != Role::Writer,
             uploading: true,
             diary,
+            shunned: BTreeMap::new(),
             before: (0, 0),
             options,
             memory,
@@ -168,6 +174,43 @@ impl Node {
         diary.most_left = (!yes).then_some(diary.switches * IN_HAND);
     }
 
+    /// Answers a peer, or doesn't.
+    pub(crate) fn give_to(&self, peer: &Peer, yes: bool) {
+        peer.set_uploading(yes).unwrap();
+        let mut diary = lock(&self.diary);
+        let (gives, most) = diary.given.entry(peer.id()).or_default();
+        *gives = yes;
+        *most += if yes { 0 } else { IN_HAND };
+    }
+
+    /// Fetches from a peer, or doesn't.
+    pub(crate) fn take_from(&mut self, peer: &Peer, yes: bool) {
+        peer.set_downloading(yes).unwrap();
+        self.shunned.remove(&peer.id());
+        if !yes {
+            self.shunned.insert(peer.id(), peer.inflight());
+        }
+    }
+
+    /// Exchanges with every peer.
+    pub(crate) fn exchange_with_all(&mut self) {
+        for peer in self.feed.peers() {
+            self.give_to(&peer, true);
+            self.take_from(&peer, true);
+        }
+    }
+
+    /// # Panics
+    /// If a peer is asked from which nothing is to be fetched.
+    pub(crate) fn must_ask_none_of_the_shunned(&self) {
+        for (id, asked) in &self.shunned {
+            let peer = self.feed.peer(*id);
+            let inflight = peer.map_or_else(Vec::new, |peer| peer.inflight());
+            let new = inflight.iter().find(|block| !asked.contains(block));
+            assert_eq!(new, None, "{id:?} is asked for it");
+        }
+    }
+
     /// Clears blocks: those that aren't here yet won't be fetched either.
     pub(crate) fn clear(&self, blocks: Range<u64>) {
         at_once(self.feed.clear(blocks.clone())).unwrap();
@@ -195,6 +238,7 @@ impl Node {
         self.life += 1;
         self.downloading = self.role != Role::Writer;
         self.uploading = true;
+        self.shunned.clear();
         let present = (0..self.feed.len()).filter(|block| self.feed.has(*block));
         let present: BTreeSet<u64> = present.collect();
         assert_eq!(
@@ -305,6 +349,12 @@ async fn write_down(mut events: Events, writes: bool, diary: Arc<Mutex<Diary>>) 
             }
             Event::Upload { block, peer, .. } => {
                 *diary.sent.entry((peer, block)).or_default() += 1;
+                if let Some((false, most)) = diary.given.get_mut(&peer) {
+                    match most.checked_sub(1) {
+                        Some(less) => *most = less,
+                        None => diary.wrong.push(format!("{block} is given to {peer:?}")),
+                    }
+                }
                 let left = diary.left.entry(peer).or_default();
                 *left += 1;
                 let left = *left;

@@ -25,6 +25,7 @@ impl World {
                 let diary = lock(&node.diary);
                 assert!(diary.wrong.is_empty(), "{n}: {:?}", diary.wrong);
                 drop(diary);
+                node.must_ask_none_of_the_shunned();
                 if let Some(talk) = &mut self.talk {
                     talk.greet(self.sim.now(), &mut self.rng, &self.nodes, n);
                 }

@@ -287,24 +287,37 @@ impl World {
 
     /// Somebody says something, or registers a name for it.
     pub(crate) fn talk(&mut self) {
+        let nth = self.rng.below(self.edges.len() as u64) as usize;
+        if let Some(up) = &mut self.edges[nth].up {
+            up.chat(&self.sim, &mut self.rng);
+        }
         if let Some(talk) = &mut self.talk {
             let said = talk.go_on(&self.sim, &mut self.rng, &self.nodes);
             self.tell(|| said);
         }
     }
 
-    /// Somebody stops giving or taking, or starts again.
+    /// Somebody stops giving or taking, or starts again: with everybody, or with one peer.
     fn switch(&mut self) {
         let nth = self.any_node();
         let (yes, up) = (self.rng.one_in(2), self.rng.one_in(2));
+        let peers = self.nodes[nth].feed.peers();
+        let one = match peers.len() as u64 {
+            0 => None,
+            _ if self.rng.one_in(2) => None,
+            many => Some(&peers[self.rng.below(many) as usize]),
+        };
+        let with = one.map(|peer| peer.id());
         self.tell(|| match up {
-            true => format!("{nth} gives: {yes}"),
-            false => format!("{nth} takes: {yes}"),
+            true => format!("{nth} gives: {yes}, {with:?}"),
+            false => format!("{nth} takes: {yes}, {with:?}"),
         });
         let node = &mut self.nodes[nth];
-        match up {
-            true => node.set_uploading(yes),
-            false => node.set_downloading(yes),
+        match (one, up) {
+            (Some(peer), true) => node.give_to(peer, yes),
+            (Some(peer), false) => node.take_from(peer, yes),
+            (None, true) => node.set_uploading(yes),
+            (None, false) => node.set_downloading(yes),
         }
     }
 
