@@ -117,6 +117,7 @@ impl World {
         ups.for_each(Up::judge_chat);
         agree::ends(self);
         check::acknowledged(self);
+        check::pushed(self);
         for _ in 0..self.rng.below(12) {
             self.probe();
         }

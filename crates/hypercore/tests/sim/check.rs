@@ -1,6 +1,6 @@
 //! What must hold in a world.
 
-use std::{collections::BTreeMap, future::IntoFuture};
+use std::{collections::BTreeMap, future::IntoFuture, sync::atomic::Ordering};
 
 use bytes::Bytes;
 use testkit::lock;
@@ -236,6 +236,46 @@ pub(crate) fn nothing_twice(world: &World) {
             sent, received,
             "blocks sent of feed {feed}, and blocks received"
         );
+    }
+}
+
+/// Who takes nothing that he didn't ask for has nothing from those who push; who does has all that was pushed over and over.
+pub(crate) fn pushed(world: &World) {
+    for (n, node) in world.nodes.iter().enumerate() {
+        let diary = lock(&node.diary);
+        let pushes =
+            |id| matches!(diary.keys.get(id), Some(Some(key)) if world.pushers.contains(key));
+        let pushed = diary.brought.keys().find(|id| pushes(id));
+        assert!(
+            pushed.is_none() || node.takes_pushes(),
+            "{n} has blocks that {pushed:?} pushed"
+        );
+    }
+    let ups = world
+        .edges
+        .iter()
+        .filter_map(|edge| Some((edge.one, edge.up.as_ref()?)));
+    for (one, up) in ups {
+        let Some(pushing) = up.pushing.as_ref().filter(|_| up.quality.is_true()) else {
+            continue;
+        };
+        let mut nodes = world.nodes.iter();
+        let node = nodes.find(|node| node.peer == one && node.feed.key() == pushing.feed);
+        let Some(node) = node.filter(|node| node.takes_pushes() && node.downloading) else {
+            continue;
+        };
+        let writer = &world.nodes[world.feeds[node.copy_of].writer].feed;
+        // The last round may be under way, and the first may have been too early.
+        if !up.is_untouched() || pushing.count.load(Ordering::Relaxed) < 4 * writer.len() {
+            continue;
+        }
+        let cleared = lock(&node.diary).cleared.clone();
+        let mut there = (0..writer.len()).filter(|block| writer.has(*block));
+        let lacks = there.find(|block| !node.feed.has(*block) && !cleared.contains(block));
+        if lacks.is_some() {
+            world.describe();
+        }
+        assert_eq!(lacks, None, "pushed over and over: {}", up.what);
     }
 }
 

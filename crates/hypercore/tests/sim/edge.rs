@@ -12,7 +12,7 @@ use crate::{
     chat::Chat,
     ends::{End, Manner, Scene, copy_at},
     faults::Quality,
-    liars::{Liar, Lie},
+    liars::{Liar, Lie, Pushing},
     net::{self, Cable},
     node::{Node, dialect},
     plan::{Plan, Step, What},
@@ -59,6 +59,8 @@ pub(crate) struct Up {
     /// Who has closed his feed, and by when his end has to be over.
     left_by: Vec<(usize, Duration)>,
     liar: Option<Task<()>>,
+    /// If the liar pushes.
+    pub(crate) pushing: Option<Pushing>,
     /// What the ends say to one another beside their feeds, if both are for any number of feeds.
     chat: Option<Chat>,
     /// What the ends will do with feeds, by time.
@@ -151,7 +153,7 @@ impl Edge {
             self.one, self.other, self.only
         );
         let mut ends = Vec::new();
-        let (mut liar, mut sockets) = (None, vec![left]);
+        let (mut liar, mut pushing, mut sockets) = (None, None, vec![left]);
         match self.other {
             Other::Peer(_) => sockets.push(right),
             Other::Liar => {
@@ -162,6 +164,7 @@ impl Edge {
                 let any = here[rng.below(here.len() as u64) as usize];
                 let truth = scene.source(rng, lie, self.only.unwrap_or(any), self.one);
                 let liar_of = Liar::new(sim, rng, lie, &truth, roles[1], manner.spoken);
+                pushing = liar_of.pushes();
                 liar = Some(sim.spawn(format!("a liar: {lie:?}"), liar_of.run(right)));
             }
         }
@@ -187,6 +190,7 @@ impl Edge {
             judged: false,
             left_by: Vec::new(),
             liar,
+            pushing,
             chat,
             steps,
             disturbed: false,

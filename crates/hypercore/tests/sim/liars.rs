@@ -3,11 +3,17 @@
 //! A liar reads the writer's own copy, so that every second thing it says may be true. One may even have the secret key, and another
 //! history of the feed.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
-use hypercore::{Dialect, Hypercore, Role, SecretKey, Storage};
+use hypercore::{Dialect, Hypercore, PublicKey, Role, SecretKey, Storage};
 use noise::{DialectChoice, KeyPair};
 use protocol::{Channel, Config, Connection, Event, Randomness};
 use testkit::{Rng, Sim};
@@ -45,6 +51,8 @@ pub(crate) enum Lie {
     Wants,
     Extensions,
     Strays,
+    // Nothing but the truth, of which it claims nothing and which nobody asks for.
+    Pushes,
     // No messages at all.
     Garbage,
     Mute,
@@ -52,7 +60,7 @@ pub(crate) enum Lie {
 }
 
 impl Lie {
-    const ALL: [Lie; 26] = [
+    const ALL: [Lie; 27] = [
         Lie::OtherBytes,
         Lie::LongerBlock,
         Lie::OtherHash,
@@ -76,6 +84,7 @@ impl Lie {
         Lie::Wants,
         Lie::Extensions,
         Lie::Strays,
+        Lie::Pushes,
         Lie::Garbage,
         Lie::Mute,
         Lie::GarbledHandshake,
@@ -98,6 +107,17 @@ pub(crate) struct Liar {
     open: bool,
     over: bool,
     later: Vec<(Duration, Message)>,
+    pushing: Pushing,
+}
+
+/// A peer that pushes all blocks of a feed, again and again from the first to the last, and claims none.
+#[derive(Clone)]
+pub(crate) struct Pushing {
+    /// What it is known by.
+    pub(crate) public_key: [u8; 32],
+    pub(crate) feed: PublicKey,
+    /// How many it has pushed.
+    pub(crate) count: Arc<AtomicU64>,
 }
 
 /// What the author has signed as well: a feed in which everything is otherwise, as long as the true one or longer.
@@ -133,7 +153,9 @@ impl Liar {
         role: Role,
         dialect: Dialect,
     ) -> Self {
-        let mut config = Config::new(role, KeyPair::from_seed(rng.array()));
+        let pair = KeyPair::from_seed(rng.array());
+        let public_key = pair.public();
+        let mut config = Config::new(role, pair);
         config.dialect = DialectChoice::Fixed(dialect);
         config.live = true;
         let randomness = Randomness {
@@ -152,7 +174,17 @@ impl Liar {
             open: false,
             over: false,
             later: Vec::new(),
+            pushing: Pushing {
+                public_key,
+                feed: truth.key(),
+                count: Arc::default(),
+            },
         }
+    }
+
+    /// If it pushes.
+    pub(crate) fn pushes(&self) -> Option<Pushing> {
+        (self.lie == Lie::Pushes).then(|| self.pushing.clone())
     }
 
     /// Lies until the victim has had enough.
@@ -185,6 +217,7 @@ impl Liar {
                     let bytes = self.rng.bytes(200);
                     let _ = self.patiently(socket.write_all(&bytes)).await;
                 }
+                None if self.open && self.lie == Lie::Pushes => self.push().await,
                 None => self.act(),
             }
             self.send_what_is_due();
@@ -229,7 +262,7 @@ impl Liar {
             downloading: Some(self.rng.one_in(2)),
         };
         self.send(Message::Status(status));
-        if self.lie != Lie::Mute {
+        if !matches!(self.lie, Lie::Mute | Lie::Pushes) {
             self.claim();
         }
     }
@@ -244,6 +277,12 @@ impl Liar {
 
     async fn hear(&mut self, message: Message) {
         match message {
+            Message::Want(want) if self.lie == Lie::Pushes => {
+                self.send(Message::Have(Have {
+                    bitfield: Some(Bytes::new()),
+                    ..claimed(want.start, want.length)
+                }));
+            }
             Message::Want(want) if self.lie != Lie::Mute => {
                 let mut bits = vec![0xff; (self.truth.len() / 8) as usize];
                 bits.push(0x80);
@@ -378,6 +417,21 @@ impl Liar {
         data
     }
 
+    /// Sends a few blocks in a row, as long as the one before has left.
+    async fn push(&mut self) {
+        for _ in 0..8 {
+            let block = self.pushing.count.load(Ordering::Relaxed) % self.truth.len().max(1);
+            let request = Request {
+                index: block,
+                ..Request::default()
+            };
+            if let Some(data) = self.answer(&request).await {
+                self.send(Message::Data(data));
+            }
+            self.pushing.count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Makes trouble by its own will.
     fn act(&mut self) {
         if !self.open {
@@ -448,10 +502,14 @@ impl Liar {
 }
 
 fn have(start: u64, length: Option<u64>) -> Message {
-    Message::Have(Have {
+    Message::Have(claimed(start, length))
+}
+
+fn claimed(start: u64, length: Option<u64>) -> Have {
+    Have {
         start,
         length,
         bitfield: None,
         ack: None,
-    })
+    }
 }

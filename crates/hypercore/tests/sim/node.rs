@@ -69,6 +69,8 @@ pub(crate) struct Diary {
     pub(crate) newcomers: Vec<PeerId>,
     /// The blocks that were sent to each peer, as often as they were.
     pub(crate) sent: BTreeMap<(PeerId, u64), u64>,
+    /// How many blocks each peer brought.
+    pub(crate) brought: BTreeMap<PeerId, u64>,
     /// The blocks that each peer confirmed, likewise.
     pub(crate) acknowledged: BTreeMap<(PeerId, u64), u64>,
     /// How often it was switched whether it gives.
@@ -90,6 +92,7 @@ struct Options {
     dialect: Dialect,
     max_requests: usize,
     request_timeout: Duration,
+    allow_push: bool,
 }
 
 /// So many requests of a peer are taken in hand at a time, and answered even if it is decided meanwhile to give nothing any more.
@@ -254,6 +257,11 @@ impl Node {
         self.listener = listen(sim, &self.feed, &self.diary);
     }
 
+    /// Whether it takes what nobody asked for.
+    pub(crate) fn takes_pushes(&self) -> bool {
+        self.options.allow_push
+    }
+
     pub(crate) fn secret_key(&self) -> Option<&SecretKey> {
         self.options.secret_key.as_ref()
     }
@@ -276,6 +284,7 @@ impl Options {
             dialect: dialect(rng),
             max_requests: [1, 3, 16, 128][rng.below(4) as usize],
             request_timeout: Duration::from_secs([5, 20][rng.below(2) as usize]),
+            allow_push: rng.one_in(3),
         }
     }
 }
@@ -302,6 +311,7 @@ fn open(
         .dialect(options.dialect)
         .sparse(role == Role::Sparse)
         .max_requests(options.max_requests)
+        .allow_push(options.allow_push)
         .request_timeout(Some(options.request_timeout))
         .runtime(Arc::new(surroundings));
     if let Some(secret) = &options.secret_key {
@@ -325,7 +335,8 @@ async fn write_down(mut events: Events, writes: bool, diary: Arc<Mutex<Diary>>) 
                 diary.present.extend(new);
                 diary.length = length;
             }
-            Event::Download { block, .. } => {
+            Event::Download { block, peer, .. } => {
+                *diary.brought.entry(peer).or_default() += 1;
                 if !diary.present.insert(block) {
                     diary
                         .wrong

@@ -143,8 +143,13 @@ impl World {
             truths: &truths,
         };
         self.edges[nth].connect(&scene, &mut self.rng, terms);
-        if let (Some(talk), Some(up)) = (&mut self.talk, &self.edges[nth].up) {
-            talk.connected(self.sim.now(), up);
+        if let Some(up) = &self.edges[nth].up {
+            let pushing = up.pushing.iter();
+            self.pushers
+                .extend(pushing.map(|pushing| pushing.public_key));
+            if let Some(talk) = &mut self.talk {
+                talk.connected(self.sim.now(), up);
+            }
         }
     }
 

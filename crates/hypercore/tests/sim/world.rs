@@ -9,7 +9,7 @@
 //!
 //! Half of the worlds have one feed and two to eight peers, the others up to ten feeds and two to four peers.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
 use hypercore::KeyPair;
@@ -38,6 +38,8 @@ pub(crate) struct World {
     pub(crate) wishes: Vec<Wished>,
     /// What is said in extensions, if anybody has one.
     pub(crate) talk: Option<Talk>,
+    /// The keys of all that ever pushed blocks which they didn't claim.
+    pub(crate) pushers: BTreeSet<[u8; 32]>,
     /// Whether nothing bad happens: no liars, no faults, nobody changes his mind.
     pub(crate) peaceful: bool,
     pub(crate) watch: Watch,
@@ -97,6 +99,7 @@ impl World {
             shelves: (0..peers).map(|_| Shelf::default()).collect(),
             wishes: Vec::new(),
             talk: None,
+            pushers: BTreeSet::new(),
             peaceful,
             watch,
             calm: false,
