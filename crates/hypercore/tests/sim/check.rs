@@ -265,6 +265,12 @@ pub(crate) fn pushed(world: &World) {
             continue;
         };
         let writer = &world.nodes[world.feeds[node.copy_of].writer].feed;
+        // As long as nothing shows that the longer feed begins with the known one, nothing of it is understood.
+        let known = node.feed.len();
+        let mut showing = known..known.saturating_add(known & known.wrapping_neg());
+        if known > 0 && known < writer.len() && !showing.any(|block| writer.has(block)) {
+            continue;
+        }
         // The last round may be under way, and the first may have been too early.
         if !up.is_untouched() || pushing.count.load(Ordering::Relaxed) < 4 * writer.len() {
             continue;

@@ -175,6 +175,9 @@ impl Edge {
             });
         }
         let mut steps = plan.steps.clone();
+        let hung_up = steps
+            .iter()
+            .any(|step| step.at.is_zero() && step.what.hangs_up());
         steps.retain(|step| {
             self.only.is_none() && step.at > Duration::ZERO && step.end < ends.len()
         });
@@ -194,7 +197,7 @@ impl Edge {
             chat,
             steps,
             disturbed: false,
-            hung_up: false,
+            hung_up,
             cut_at: None,
             clog_at: None,
             over_by: None,
@@ -242,7 +245,7 @@ impl Up {
     pub(crate) fn go_on(&mut self, nodes: &[Node], now: Duration) -> bool {
         let due = self.steps.iter().take_while(|step| step.at <= now).count();
         for step in self.steps.drain(..due) {
-            self.hung_up |= matches!(step.what, What::HangUp | What::Finish);
+            self.hung_up |= step.what.hangs_up();
             self.ends[step.end].obey(step.what, nodes);
         }
         due > 0

@@ -12,6 +12,7 @@ mod agree;
 mod calm;
 mod chat;
 mod check;
+mod disk;
 mod edge;
 mod ends;
 mod faults;

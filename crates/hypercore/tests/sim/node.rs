@@ -11,12 +11,11 @@ use std::{
 use bytes::Bytes;
 use futures_lite::{StreamExt, future};
 use hypercore::{
-    Dialect, Event, Events, Hypercore, KeyPair, MemoryFiles, Peer, PeerId, PublicKey, SecretKey,
-    Storage,
+    Dialect, Durability, Event, Events, Hypercore, KeyPair, Peer, PeerId, PublicKey, SecretKey,
 };
 use testkit::{Rng, Sim, Task, lock};
 
-use crate::runtime::Surroundings;
+use crate::{disk::Disk, runtime::Surroundings};
 
 /// What a peer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +47,9 @@ pub(crate) struct Node {
     /// Blocks that earlier lives of the feed have sent and received.
     pub(crate) before: (u64, u64),
     options: Options,
-    memory: MemoryFiles,
+    disk: Disk,
+    /// How long the feed was when last all of it was synced.
+    synced: u64,
     listener: Task<()>,
 }
 
@@ -93,7 +94,11 @@ struct Options {
     max_requests: usize,
     request_timeout: Duration,
     allow_push: bool,
+    durability: Durability,
 }
+
+/// How long something may be unsynced by default, unless it needn't be synced at all.
+const SYNC_AFTER: Duration = Duration::from_secs(1);
 
 /// So many requests of a peer are taken in hand at a time, and answered even if it is decided meanwhile to give nothing any more.
 const IN_HAND: u64 = 64;
@@ -102,23 +107,26 @@ impl Node {
     pub(crate) fn new(sim: &Sim, rng: &mut Rng, role: Role, keys: &KeyPair) -> Self {
         let secret = (role == Role::Writer).then(|| keys.secret().clone());
         let options = Options::any(rng, keys.public(), secret);
-        let memory = MemoryFiles::default();
-        let feed = open(sim, rng, role, &options, &memory);
-        Node::of(sim, role, feed, options, memory)
+        let disk = Disk::new(sim);
+        let feed = open(sim, rng, role, &options, &disk);
+        Node::of(sim, role, feed, options, disk)
     }
 
     /// The author's copy of a static feed, whole.
     pub(crate) fn finalized(sim: &Sim, rng: &mut Rng, blocks: &[Bytes]) -> Self {
-        let memory = MemoryFiles::default();
+        let disk = Disk::new(sim);
         let surroundings = Surroundings::new(sim, Rng::new(rng.next_u64()));
-        let feed = Hypercore::builder(Storage::custom(memory.clone()))
+        let feed = Hypercore::builder(disk.storage())
             .static_feed(true)
             .runtime(Arc::new(surroundings));
         let feed = at_once(feed.open()).unwrap();
         at_once(feed.append_batch(blocks.iter().cloned())).unwrap();
         let key = at_once(feed.finalize()).unwrap();
-        let options = Options::any(rng, key, None);
-        let node = Node::of(sim, Role::Writer, feed, options, memory);
+        let options = Options {
+            durability: Durability::default(),
+            ..Options::any(rng, key, None)
+        };
+        let node = Node::of(sim, Role::Writer, feed, options, disk);
         let mut diary = lock(&node.diary);
         diary.present = (0..blocks.len() as u64).collect();
         diary.length = blocks.len() as u64;
@@ -129,12 +137,12 @@ impl Node {
     /// A copy that knows only the key.
     pub(crate) fn copy(sim: &Sim, rng: &mut Rng, role: Role, key: PublicKey) -> Self {
         let options = Options::any(rng, key, None);
-        let memory = MemoryFiles::default();
-        let feed = open(sim, rng, role, &options, &memory);
-        Node::of(sim, role, feed, options, memory)
+        let disk = Disk::new(sim);
+        let feed = open(sim, rng, role, &options, &disk);
+        Node::of(sim, role, feed, options, disk)
     }
 
-    fn of(sim: &Sim, role: Role, feed: Hypercore, options: Options, memory: MemoryFiles) -> Self {
+    fn of(sim: &Sim, role: Role, feed: Hypercore, options: Options, disk: Disk) -> Self {
         let diary = Arc::default();
         let listener = listen(sim, &feed, &diary);
         Node {
@@ -149,7 +157,8 @@ impl Node {
             shunned: BTreeMap::new(),
             before: (0, 0),
             options,
-            memory,
+            disk,
+            synced: 0,
             listener,
         }
     }
@@ -237,7 +246,7 @@ impl Node {
         self.before.0 += totals.uploaded_blocks;
         self.before.1 += totals.downloaded_blocks;
         let length = self.feed.len();
-        self.feed = open(sim, rng, self.role, &self.options, &self.memory);
+        self.feed = open(sim, rng, self.role, &self.options, &self.disk);
         self.life += 1;
         self.downloading = self.role != Role::Writer;
         self.uploading = true;
@@ -260,6 +269,34 @@ impl Node {
     /// Whether it takes what nobody asked for.
     pub(crate) fn takes_pushes(&self) -> bool {
         self.options.allow_push
+    }
+
+    /// Looks how much a power cut would take, now that everything has run that could.
+    ///
+    /// # Panics
+    /// If that is more than was promised.
+    pub(crate) fn look_at_disk(&mut self, now: Duration) {
+        let since = self.disk.unsynced_since();
+        let promised = match self.options.durability {
+            Durability::Always => since.is_none(),
+            Durability::Timely => since.is_none_or(|since| now <= since + SYNC_AFTER),
+            _ => true,
+        };
+        assert!(promised, "{}", self.describe_disk());
+        if since.is_none() {
+            self.synced = self.feed.len();
+        }
+    }
+
+    /// What of its own feed a power cut can't take; none if nothing is promised about that.
+    pub(crate) fn safe_length(&self) -> Option<u64> {
+        let promises = self.options.durability != Durability::None;
+        (promises && self.role == Role::Writer).then_some(self.synced)
+    }
+
+    pub(crate) fn describe_disk(&self) -> String {
+        let since = self.disk.unsynced_since();
+        format!("not synced since {since:?}: {:?}", self.options)
     }
 
     pub(crate) fn secret_key(&self) -> Option<&SecretKey> {
@@ -285,6 +322,11 @@ impl Options {
             max_requests: [1, 3, 16, 128][rng.below(4) as usize],
             request_timeout: Duration::from_secs([5, 20][rng.below(2) as usize]),
             allow_push: rng.one_in(3),
+            durability: match rng.below(4) {
+                0 => Durability::Always,
+                1 => Durability::None,
+                _ => Durability::Timely,
+            },
         }
     }
 }
@@ -298,20 +340,15 @@ pub(crate) fn at_once<T>(call: impl Future<Output = T>) -> T {
     future::block_on(future::poll_once(call)).expect("nothing to wait for")
 }
 
-fn open(
-    sim: &Sim,
-    rng: &mut Rng,
-    role: Role,
-    options: &Options,
-    memory: &MemoryFiles,
-) -> Hypercore {
+fn open(sim: &Sim, rng: &mut Rng, role: Role, options: &Options, disk: &Disk) -> Hypercore {
     let surroundings = Surroundings::new(sim, Rng::new(rng.next_u64()));
-    let mut builder = Hypercore::builder(Storage::custom(memory.clone()))
+    let mut builder = Hypercore::builder(disk.storage())
         .key(options.key)
         .dialect(options.dialect)
         .sparse(role == Role::Sparse)
         .max_requests(options.max_requests)
         .allow_push(options.allow_push)
+        .durability(options.durability)
         .request_timeout(Some(options.request_timeout))
         .runtime(Arc::new(surroundings));
     if let Some(secret) = &options.secret_key {

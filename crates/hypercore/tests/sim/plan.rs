@@ -35,6 +35,13 @@ pub(crate) enum What {
     HangUp,
 }
 
+impl What {
+    /// Whether it may end the connection, even while that begins.
+    pub(crate) fn hangs_up(self) -> bool {
+        matches!(self, What::HangUp | What::Finish)
+    }
+}
+
 /// The steps of both ends, and which of them open feeds when asked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {

@@ -35,6 +35,10 @@ impl Runtime for Surroundings {
         Box::pin(future::ready(()))
     }
 
+    fn spawn(&self, task: BoxFuture<()>) {
+        drop(self.sim.spawn("in the background", task));
+    }
+
     fn random(&self, bytes: &mut [u8]) -> Result<()> {
         let random = lock(&self.rng).bytes(bytes.len());
         bytes.copy_from_slice(&random);

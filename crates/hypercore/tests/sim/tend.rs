@@ -9,6 +9,7 @@ use crate::{
     edge::{Edge, Fate, Other, Terms},
     ends::Scene,
     faults::{Quality, millis},
+    node::Role,
     plan::{Plan, any_options, willing},
     wishes::Patience,
     world::World,
@@ -21,6 +22,7 @@ impl World {
             self.sim.run_ready();
             self.watch.look(&self.edges);
             self.look_after_wishes();
+            self.look_at_disks();
             for (n, node) in self.nodes.iter().enumerate() {
                 let diary = lock(&node.diary);
                 assert!(diary.wrong.is_empty(), "{n}: {:?}", diary.wrong);
@@ -42,6 +44,27 @@ impl World {
                 return;
             }
             self.sim.advance_to(next);
+        }
+    }
+
+    /// Nobody holds a block that a power cut can take from its author.
+    fn look_at_disks(&mut self) {
+        let now = self.sim.now();
+        let nodes = self.nodes.iter_mut();
+        nodes.for_each(|node| node.look_at_disk(now));
+        // A liar reads in the memory of the author.
+        if self.edges.iter().any(|edge| edge.other == Other::Liar) {
+            return;
+        }
+        for (n, node) in self.nodes.iter().enumerate() {
+            let writer = &self.nodes[self.feeds[node.copy_of].writer];
+            let safe = writer.safe_length().unwrap_or(u64::MAX);
+            let known = node.feed.len();
+            assert!(
+                node.role == Role::Writer || known <= safe,
+                "{n} knows of {known} blocks, of which {safe} are safe: {}",
+                writer.describe_disk()
+            );
         }
     }
 
