@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use async_std::task::{self};
+use async_std::task;
 use futures_lite::StreamExt;
 use hypercore::{
     Connection, Dialect, Error, Event, FeedOptions, Hypercore, NoiseKeyPair, PeerError,
@@ -16,6 +16,7 @@ use crate::{
     duplex::duplex,
     ends::{ends, run},
     pair::{assert_same, reader_of, writer},
+    stage::play,
 };
 
 #[test]
@@ -50,35 +51,34 @@ fn feeds_go_in_both_directions_and_all_end() {
 
 #[test]
 fn feeds_are_added_and_removed_while_it_runs() {
-    task::block_on(async {
-        let (first, second) = (writer(3, Dialect::V8).await, writer(4, Dialect::V8).await);
-        let (first_copy, second_copy) = (reader_of(&first).await, reader_of(&second).await);
-        let [a, b] = ends();
+    play(|stage| async move {
+        let (first, second) = (stage.writer(3).await, stage.writer(4).await);
+        let (first_copy, second_copy) = (stage.copy(&first).await, stage.copy(&second).await);
+        let [a, b] = ends().map(|end| end.live(true).runtime(stage.runtime()));
         a.add(&first).unwrap();
         b.add(&first_copy).unwrap();
         let (a_handle, b_handle) = (a.handle(), b.handle());
-        let [left, right] = run([a.live(true), b.live(true)]);
+        let (left, right) = stage.cable();
+        let (left, right) = (stage.spawn(a.run(left)), stage.spawn(b.run(right)));
         first_copy.get(2).await.unwrap();
         // Either side first.
         a_handle.add(&second).unwrap();
-        task::sleep(Duration::from_millis(20)).await;
+        stage.quiet().await;
         b_handle.add(&second_copy).unwrap();
         second_copy.get(3).await.unwrap();
 
         b_handle.remove(&first_copy).unwrap();
-        while !(first.peers().is_empty() && first_copy.peers().is_empty()) {
-            task::yield_now().await;
-        }
+        stage.quiet().await;
+        assert!(first.peers().is_empty() && first_copy.peers().is_empty());
         // The other goes on, and so does the connection without any.
         second.append("more").await.unwrap();
         second_copy.get(4).await.unwrap();
         second_copy.close().await.unwrap();
-        while !second.peers().is_empty() {
-            task::yield_now().await;
-        }
+        stage.quiet().await;
+        assert!(second.peers().is_empty());
         a_handle.hang_up();
-        left.await.unwrap();
-        right.await.unwrap();
+        left.done().await.unwrap();
+        right.done().await.unwrap();
         assert!(matches!(a_handle.add(&first), Err(Error::Closed)));
     });
 }

@@ -5,7 +5,10 @@ use bytes::Bytes;
 use futures_lite::{StreamExt, future::poll_once};
 use hypercore::{Binary, Dialect, Error, Hypercore, Json, PeerId, Result, Session, Utf8};
 
-use crate::pair::{connect, reader_of, writer};
+use crate::{
+    pair::{connect, reader_of, writer},
+    stage::play,
+};
 
 async fn connected() -> (Hypercore, Hypercore, [JoinHandle<Result<Session>>; 2]) {
     let writer = writer(1, Dialect::V8).await;
@@ -104,15 +107,15 @@ fn names_that_come_and_go_never_mix_up_the_others() {
 
 #[test]
 fn what_comes_before_somebody_listens_is_for_the_first_who_does() {
-    task::block_on(async {
-        let writer = writer(1, Dialect::V8).await;
-        let reader = reader_of(&writer).await;
-        let talk = writer.extension("talk", Utf8).unwrap();
-        let heard = reader.extension("talk", Utf8).unwrap();
-        let _connection = connect(&reader, &writer, true);
-        let peer = peer_of(&writer).await;
+    play(|stage| async move {
+        let feed = stage.writer(1).await;
+        let copy = stage.copy(&feed).await;
+        let talk = feed.extension("talk", Utf8).unwrap();
+        let heard = copy.extension("talk", Utf8).unwrap();
+        stage.live(&copy, &feed);
+        let peer = peer_of(&feed).await;
         talk.send("hello", peer).unwrap();
-        task::sleep(std::time::Duration::from_millis(20)).await;
+        stage.quiet().await;
         let mut first = heard.messages();
         assert_eq!(first.next().await.unwrap().unwrap().1, "hello");
         let mut second = heard.messages();
@@ -124,13 +127,15 @@ fn what_comes_before_somebody_listens_is_for_the_first_who_does() {
 
 #[test]
 fn what_is_sent_before_the_names_are_known_waits_for_them() {
-    task::block_on(async {
-        let (writer, reader, _connection) = connected().await;
-        let early = writer.extension("later", Json::<Vec<u8>>::new()).unwrap();
-        let peer = peer_of(&writer).await;
+    play(|stage| async move {
+        let feed = stage.writer(1).await;
+        let copy = stage.copy(&feed).await;
+        stage.live(&copy, &feed);
+        let early = feed.extension("later", Json::<Vec<u8>>::new()).unwrap();
+        let peer = peer_of(&feed).await;
         early.send(vec![1, 2], peer).unwrap();
-        task::sleep(std::time::Duration::from_millis(20)).await;
-        let late = reader.extension("later", Json::<Vec<u8>>::new()).unwrap();
+        stage.quiet().await;
+        let late = copy.extension("later", Json::<Vec<u8>>::new()).unwrap();
         let mut messages = late.messages();
         assert_eq!(messages.next().await.unwrap().unwrap().1, [1, 2]);
     });

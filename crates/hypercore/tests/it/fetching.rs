@@ -1,12 +1,15 @@
 //! Fetching without reading: ranges, blocks, and longer feeds.
 
-use std::time::Duration;
+use std::{future::IntoFuture, time::Duration};
 
 use async_std::task;
 use futures_lite::future::poll_once;
 use hypercore::{Dialect, DownloadRequest, Error, Hypercore, PortableProof, Storage};
 
-use crate::pair::{connect, sparse_reader_of, writer};
+use crate::{
+    pair::{connect, sparse_reader_of, writer},
+    stage::play,
+};
 
 const MOMENT: Duration = Duration::from_millis(20);
 
@@ -83,14 +86,14 @@ fn everything_is_never_done_and_a_dropped_download_fetches_no_more() {
 
 #[test]
 fn closing_ends_downloads_and_updates_with_closed() {
-    task::block_on(async {
-        let feed = writer(1, Dialect::V8).await;
-        let download = task::spawn(feed.download(0..9).into_future());
-        let update = task::spawn(feed.update().into_future());
-        task::sleep(MOMENT).await;
+    play(|stage| async move {
+        let feed = stage.writer(1).await;
+        let download = stage.spawn(feed.download(0..9).into_future());
+        let update = stage.spawn(feed.update().into_future());
+        stage.quiet().await;
         feed.close().await.unwrap();
-        assert!(matches!(download.await, Err(Error::Closed)));
-        assert!(matches!(update.await, Err(Error::Closed)));
+        assert!(matches!(download.done().await, Err(Error::Closed)));
+        assert!(matches!(update.done().await, Err(Error::Closed)));
         assert!(matches!(feed.download(0..1).await, Err(Error::Closed)));
         assert!(matches!(feed.update().await, Err(Error::Closed)));
     });
@@ -187,12 +190,10 @@ fn an_eager_sparse_copy_follows_the_length_and_fetches_no_block() {
 
 #[test]
 fn while_peers_are_being_looked_for_there_is_hope() {
-    task::block_on(async {
-        let writer = writer(3, Dialect::V8).await;
-        let builder = Hypercore::builder(Storage::memory())
-            .key(writer.key())
-            .sparse(true);
-        let reader = builder.if_available(true).open().await.unwrap();
+    play(|stage| async move {
+        let writer = stage.writer(3).await;
+        let reader = stage.builder().key(writer.key()).sparse(true);
+        let reader = reader.if_available(true).open().await.unwrap();
         let hopeless = reader.get(0).await;
         assert!(
             matches!(hopeless, Err(Error::NotAvailable { block: 0 })),
@@ -205,52 +206,57 @@ fn while_peers_are_being_looked_for_there_is_hope() {
         ));
 
         let looking = reader.finding_peers();
-        let get = task::spawn(reader.get(0).into_future());
-        let beyond = task::spawn(reader.get(9).into_future());
-        let update = task::spawn(reader.update().min_length(9).into_future());
-        task::sleep(MOMENT).await;
-        let _connection = connect(&reader, &writer, true);
-        assert_eq!(get.await.unwrap(), writer.get(0).await.unwrap());
+        let get = stage.spawn(reader.get(0).into_future());
+        let beyond = stage.spawn(reader.get(9).into_future());
+        let update = stage.spawn(reader.update().min_length(9).into_future());
+        stage.quiet().await;
+        stage.live(&reader, &writer);
+        assert_eq!(get.done().await.unwrap(), writer.get(0).await.unwrap());
         assert!(reader.seek(1).await.is_ok());
+        stage.quiet().await;
+        assert!(!beyond.is_done() && !update.is_done());
         drop(looking);
         assert!(matches!(
-            beyond.await,
+            beyond.done().await,
             Err(Error::NotAvailable { block: 9 })
         ));
-        assert!(matches!(update.await, Err(Error::NoUpdate)));
+        assert!(matches!(update.done().await, Err(Error::NoUpdate)));
     });
 }
 
 #[test]
 fn a_feed_that_is_as_long_as_expected_waits_for_no_update() {
-    task::block_on(async {
-        let feed = writer(3, Dialect::V8).await;
+    play(|stage| async move {
+        let feed = stage.writer(3).await;
         let _looking = feed.finding_peers();
         feed.set_expected_length(5);
-        let update = task::spawn(feed.update().if_available().into_future());
-        task::sleep(MOMENT).await;
+        let update = stage.spawn(feed.update().if_available().into_future());
+        stage.quiet().await;
+        assert!(!update.is_done());
         feed.set_expected_length(3);
-        assert!(matches!(update.await, Err(Error::NoUpdate)));
+        assert!(matches!(update.done().await, Err(Error::NoUpdate)));
     });
 }
 
 #[test]
 fn fetching_and_answering_are_switched_while_it_runs() {
-    task::block_on(async {
-        let writer = writer(3, Dialect::V8).await;
-        let builder = Hypercore::builder(Storage::memory()).key(writer.key());
-        let reader = builder.downloading(false).open().await.unwrap();
-        let _connection = connect(&reader, &writer, true);
-        let none = reader.get(0).timeout(MOMENT).await;
-        assert!(matches!(none, Err(Error::TimedOut)), "{none:?}");
+    play(|stage| async move {
+        let writer = stage.writer(3).await;
+        let reader = stage.builder().key(writer.key()).downloading(false);
+        let reader = reader.open().await.unwrap();
+        stage.live(&reader, &writer);
+        let get = stage.spawn(reader.get(0).into_future());
+        stage.quiet().await;
+        assert!(!get.is_done());
         reader.set_downloading(true);
-        reader.get(2).await.unwrap();
+        get.done().await.unwrap();
 
         writer.set_uploading(false);
         writer.append("late").await.unwrap();
-        let none = reader.get(3).timeout(MOMENT).await;
-        assert!(matches!(none, Err(Error::TimedOut)), "{none:?}");
+        let get = stage.spawn(reader.get(3).into_future());
+        stage.quiet().await;
+        assert!(!get.is_done());
         writer.set_uploading(true);
-        assert_eq!(reader.get(3).await.unwrap(), "late");
+        assert_eq!(get.done().await.unwrap(), "late");
     });
 }

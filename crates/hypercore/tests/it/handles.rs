@@ -17,6 +17,7 @@ use crate::{
     ends::{ends, run},
     pair::{assert_same, reader_of, writer},
     raw::{Raw, refusal},
+    stage::play,
 };
 
 const BOTH: [Role; 2] = [Role::Initiator, Role::Responder];
@@ -376,15 +377,18 @@ fn each_feed_is_decided_about_and_a_refusal_closes_no_other() {
         for story in stories {
             let story = story.await;
             let count = |event| story.iter().filter(|told| *told == event).count();
-            assert_eq!((count("opened"), count("closed")), (1, 2), "{story:?}");
+            // A feed that is turned down before the remote has opened it is unknown when that comes, and closed once more.
+            let closed = 2 + count("unknown");
+            assert_eq!((count("opened"), count("closed")), (1, closed), "{story:?}");
+            assert!(count("unknown") <= 1, "{story:?}");
         }
     });
 }
 
 #[test]
 fn a_feed_is_not_shown_before_it_is_decided_about() {
-    task::block_on(async {
-        let feed = writer(3, Dialect::V8).await;
+    play(|stage| async move {
+        let feed = stage.writer(3).await;
         let (decide, decision) = async_channel::bounded::<bool>(1);
         let connection = Connection::new(Role::Responder)
             .live(true)
@@ -395,25 +399,20 @@ fn a_feed_is_not_shown_before_it_is_decided_about() {
         connection.add(&feed).unwrap();
         let handle = connection.handle();
         let (left, right) = duplex(16 * 1024);
-        let connection = task::spawn(connection.run(right));
+        let connection = stage.spawn(connection.run(right));
         let mut remote = Raw::meet(Role::Initiator, left).await;
-        let before = loop {
-            match handle.bytes_sent() {
-                0 => yield_now().await,
-                sent => break sent,
-            }
-        };
+        stage.quiet().await;
+        let before = handle.bytes_sent();
+        assert!(before > 0);
         remote.open(1, &feed.key()).await;
-        while !handle.is_remote_opened(&feed.discovery_key()) {
-            yield_now().await;
-        }
-        task::sleep(Duration::from_millis(10)).await;
+        stage.quiet().await;
+        assert!(handle.is_remote_opened(&feed.discovery_key()));
         assert_eq!(handle.bytes_sent(), before);
         decide.send(true).await.unwrap();
         let opened = remote.next().await.unwrap().1;
         assert!(matches!(opened, wire::Message::Open(_)), "{opened:?}");
         drop(remote);
-        connection.await.unwrap();
+        connection.done().await.unwrap();
     });
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hypercore::{Connection, Dialect, DialectChoice, Error, Role};
 
-use crate::{duplex::duplex, javascript::stage::play, raw::Raw};
+use crate::{duplex::duplex, raw::Raw, stage::play};
 
 #[test]
 fn who_asks_right_after_a_feed_was_added_counts_on_the_remote() {

@@ -17,7 +17,6 @@ mod parts;
 mod replicate;
 mod seek;
 mod selections;
-pub(crate) mod stage;
 mod stats;
 mod switches;
 mod three;

@@ -41,6 +41,7 @@ mod reading;
 mod relay;
 mod seeking;
 mod space;
+mod stage;
 mod strangers;
 mod streams;
 mod trust;

@@ -19,6 +19,7 @@ use wire::Message;
 use crate::{
     duplex::duplex,
     raw::{Raw, refusal},
+    stage::play,
 };
 
 /// The system's clock, and how often it was asked.
@@ -181,30 +182,35 @@ fn no_more_feeds_can_be_added_than_allowed_until_one_makes_room() {
 
 #[test]
 fn a_feed_that_waits_for_room_is_let_go_when_it_is_closed_or_removed() {
-    task::block_on(async {
-        let feeds = feeds(3, &Arc::default()).await;
+    play(|stage| async move {
+        let feeds = [
+            stage.writer(1).await,
+            stage.writer(1).await,
+            stage.writer(1).await,
+        ];
         let (left, right) = duplex(64 * 1024);
-        let connection = Connection::new(Role::Responder).live(true).max_feeds(1);
+        let connection = Connection::new(Role::Responder)
+            .live(true)
+            .max_feeds(1)
+            .runtime(stage.runtime());
         let handle = connection.handle();
-        let connection = task::spawn(connection.run(right));
+        let connection = stage.spawn(connection.run(right));
         let mut remote = Raw::meet(Role::Initiator, left).await;
         // The remote opens a feed and never closes it.
-        handle.add(&feeds[0].0).unwrap();
-        remote.open(1, &feeds[0].0.key()).await;
-        while !feeds[0].0.peers().iter().any(hypercore::Peer::is_open) {
-            yield_now().await;
-        }
-        handle.remove(&feeds[0].0).unwrap();
+        handle.add(&feeds[0]).unwrap();
+        remote.open(1, &feeds[0].key()).await;
+        stage.quiet().await;
+        assert!(feeds[0].peers().iter().any(hypercore::Peer::is_open));
+        handle.remove(&feeds[0]).unwrap();
         for n in [1, 2] {
             // It takes a moment until it shows that a feed was closed.
-            while handle.add(&feeds[n].0).is_err() {
-                yield_now().await;
-            }
-            remote.open(1 + n as u64, &feeds[n].0.key()).await;
-            task::sleep(Duration::from_millis(10)).await;
+            stage.quiet().await;
+            handle.add(&feeds[n]).unwrap();
+            remote.open(1 + n as u64, &feeds[n].key()).await;
+            stage.quiet().await;
             match n {
-                1 => feeds[n].0.close().await.unwrap(),
-                _ => handle.remove(&feeds[n].0).unwrap(),
+                1 => feeds[n].close().await.unwrap(),
+                _ => handle.remove(&feeds[n]).unwrap(),
             }
         }
         let mut refused = Vec::new();
@@ -215,11 +221,11 @@ fn a_feed_that_waits_for_room_is_let_go_when_it_is_closed_or_removed() {
         }
         assert_eq!(
             refused,
-            [1, 2].map(|n: usize| feeds[n].0.discovery_key().to_bytes())
+            [1, 2].map(|n: usize| feeds[n].discovery_key().to_bytes())
         );
         handle.hang_up();
         drop(remote);
-        let _ = connection.await;
+        let _ = connection.done().await;
     });
 }
 

@@ -17,6 +17,12 @@ pub(crate) async fn writer(count: u64, dialect: Dialect) -> Hypercore {
         .open()
         .await
         .unwrap();
+    fill(&feed, count).await;
+    feed
+}
+
+/// Appends so many blocks of mixed sizes.
+pub(crate) async fn fill(feed: &Hypercore, count: u64) {
     let mut rng = Rng::new(count);
     let blocks: Vec<Bytes> = (0..count)
         .map(|_| match rng.below(5) {
@@ -30,7 +36,6 @@ pub(crate) async fn writer(count: u64, dialect: Dialect) -> Hypercore {
     for batch in blocks.chunks(7) {
         feed.append_batch(batch.iter().cloned()).await.unwrap();
     }
-    feed
 }
 
 pub(crate) async fn reader_of(feed: &Hypercore) -> Hypercore {

@@ -13,8 +13,8 @@ use wire::{Data, Have, Message, Node, Request, Unhave, Want};
 
 use crate::{
     duplex::duplex,
-    javascript::stage::{Spawned, Stage, play},
     raw::Raw,
+    stage::{Spawned, Stage, play},
 };
 
 const WINDOW: u64 = 1 << 20;

@@ -1,29 +1,32 @@
 //! Peers that do as they like with channels and capabilities. Whoever goes too far loses the feed or its connection.
 
 use async_std::task;
-use hypercore::{Connection, Dialect, Error, PeerError, ProtocolError, Role};
+use hypercore::{Connection, Dialect, Error, Peer, PeerError, ProtocolError, Role};
 use wire::Message;
 
 use crate::{
     duplex::duplex,
     pair::writer,
     raw::{Raw, refusal},
+    stage::play,
 };
 
 #[test]
 fn a_wrong_capability_closes_a_feed_that_the_remote_opened_first_and_the_others_go_on() {
-    task::block_on(async {
-        let (secret, shared) = (writer(3, Dialect::V8).await, writer(4, Dialect::V8).await);
+    play(|stage| async move {
+        let (secret, shared) = (stage.writer(3).await, stage.writer(4).await);
         let (left, right) = duplex(16 * 1024);
-        let connection = Connection::new(Role::Responder).live(true);
+        let connection = Connection::new(Role::Responder)
+            .live(true)
+            .runtime(stage.runtime());
         let handle = connection.handle();
-        let connection = task::spawn(connection.run(right));
+        let connection = stage.spawn(connection.run(right));
         let mut stranger = Raw::meet(Role::Initiator, left).await;
         for (channel, capability) in [(1, None), (2, Some([7; 32]))] {
             // It knows the name of the feed, as anyone may, but not its key.
             let name = secret.discovery_key();
             stranger.open_with(channel, name, capability).await;
-            task::sleep(std::time::Duration::from_millis(20)).await;
+            stage.quiet().await;
             handle.add(&secret).unwrap();
             assert_eq!(stranger.next().await, Some((channel, refusal(name))));
         }
@@ -33,11 +36,10 @@ fn a_wrong_capability_closes_a_feed_that_the_remote_opened_first_and_the_others_
         handle.add(&shared).unwrap();
         let opened = stranger.next().await.unwrap();
         assert!(matches!(opened, (3, Message::Open(_))), "{opened:?}");
-        while !shared.peers().iter().any(hypercore::Peer::is_open) {
-            task::yield_now().await;
-        }
+        stage.quiet().await;
+        assert!(shared.peers().iter().any(Peer::is_open));
         drop(stranger);
-        let _ = connection.await;
+        let _ = connection.done().await;
     });
 }
 

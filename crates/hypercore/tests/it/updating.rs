@@ -12,35 +12,31 @@ use crate::{
     pair::{connect, writer},
     patience::copy_of,
     relay::relay,
+    stage::play,
 };
 
 const MOMENT: Duration = Duration::from_millis(20);
 
 #[test]
 fn an_update_with_its_block_brings_the_last_one_and_no_other() {
-    for dialect in [Dialect::V8, Dialect::V9] {
-        task::block_on(async {
-            let writer = writer(30, dialect).await;
-            let builder = Hypercore::builder(Storage::memory()).key(writer.key());
-            let builder = builder.dialect(dialect).sparse(true);
-            let reader = builder.open().await.unwrap();
-            let _connection = connect(&reader, &writer, true);
-            assert_eq!(reader.update().with_block(true).await.unwrap(), 30);
-            assert_eq!(reader.missing(..), vec![0..29; 1]);
+    play(|stage| async move {
+        let writer = stage.writer(30).await;
+        let reader = stage.sparse(&writer).await;
+        stage.live(&reader, &writer);
+        assert_eq!(reader.update().with_block(true).await.unwrap(), 30);
+        assert_eq!(reader.missing(..), vec![0..29; 1]);
 
-            let far = reader.update().min_length(34).with_block(true);
-            let far = task::spawn(far.into_future());
-            let mut length = 30;
-            while length < 34 {
-                writer.append("more").await.unwrap();
-                length += 1;
-                task::sleep(Duration::from_millis(1)).await;
-            }
-            assert_eq!(far.await.unwrap(), 34);
-            assert_eq!(reader.missing(..), [0..29, 30..33]);
-            assert_eq!(writer.stats().unwrap().totals.uploaded_blocks, 2);
-        });
-    }
+        let far = reader.update().min_length(34).with_block(true);
+        let far = stage.spawn(far.into_future());
+        for _ in 30..34 {
+            assert!(!far.is_done());
+            writer.append("more").await.unwrap();
+            stage.quiet().await;
+        }
+        assert_eq!(far.done().await.unwrap(), 34);
+        assert_eq!(reader.missing(..), [0..29, 30..33]);
+        assert_eq!(writer.stats().unwrap().totals.uploaded_blocks, 2);
+    });
 }
 
 #[test]

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use hypercore::{Event, Events, Hypercore, PeerId, Replicate};
 
-use super::stage::{Stage, finished, heard, play};
-use crate::net::Socket;
+use crate::{
+    net::Socket,
+    stage::{Stage, finished, heard, play},
+};
 
 /// The Noise keys of those who confirmed, and which blocks, each as often as it was.
 type Confirmed = BTreeMap<[u8; 32], Vec<u64>>;

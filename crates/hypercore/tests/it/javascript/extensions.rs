@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_lite::StreamExt;
 use hypercore::{Binary, BoxError, Encode, Encoding, Json};
 
-use super::stage::play;
+use crate::stage::play;
 
 const NAME: &str = "example";
 

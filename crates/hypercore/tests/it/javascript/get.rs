@@ -2,7 +2,7 @@
 
 use hypercore::Error;
 
-use super::stage::play;
+use crate::stage::play;
 
 #[test]
 fn get_with_if_available_waits_correctly() {

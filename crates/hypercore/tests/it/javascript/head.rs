@@ -4,7 +4,7 @@ use std::future::IntoFuture;
 
 use hypercore::Error;
 
-use super::stage::play;
+use crate::stage::play;
 
 #[test]
 fn head_without_update_does_not_update() {

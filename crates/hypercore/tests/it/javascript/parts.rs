@@ -5,10 +5,8 @@ use std::{pin::pin, time::Duration};
 use futures_lite::{StreamExt, future};
 use hypercore::{Error, Event, Hypercore};
 
-use super::{
-    replicate::LETTERS,
-    stage::{Stage, heard, play},
-};
+use super::replicate::LETTERS;
+use crate::stage::{Stage, heard, play};
 
 #[test]
 fn seek_while_replicating() {

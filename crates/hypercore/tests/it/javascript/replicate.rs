@@ -13,11 +13,11 @@ use hypercore::{
 };
 use wire::{Have, Message};
 
-use super::stage::{heard, play, play_once};
 use crate::{
     duplex::{Duplex, duplex},
     pair::assert_same,
     raw::Raw,
+    stage::{heard, play, play_once},
 };
 
 pub(super) const LETTERS: [&str; 5] = ["a", "b", "c", "d", "e"];

@@ -2,7 +2,7 @@
 
 use hypercore::Error;
 
-use super::stage::play;
+use crate::stage::play;
 
 #[test]
 fn seek_works_for_sparse_trees() {

@@ -4,7 +4,7 @@ use std::{fmt::Debug, future::IntoFuture};
 
 use hypercore::{Error, Result};
 
-use super::stage::{Spawned, play};
+use crate::stage::{Spawned, play};
 
 async fn is_cancelled<T: Debug>(call: Spawned<Result<T>>) {
     let ended = call.done().await;

@@ -1,6 +1,6 @@
 //! `stats.js`: what was exchanged, in total and with each peer.
 
-use super::stage::play;
+use crate::stage::play;
 
 const BLOCKS: [&str; 5] = ["aa", "bb", "cc", "dd", "ee"];
 

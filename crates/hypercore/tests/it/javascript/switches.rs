@@ -2,7 +2,7 @@
 
 use hypercore::{Error, Hypercore};
 
-use super::stage::play;
+use crate::stage::play;
 
 /// Nothing is left behind that would make a question wait which nobody can answer.
 async fn nobody_is_waited_for(feeds: [&Hypercore; 2]) {

@@ -2,10 +2,8 @@
 
 use hypercore::Hypercore;
 
-use super::{
-    replicate::LETTERS,
-    stage::{Stage, play},
-};
+use super::replicate::LETTERS;
+use crate::stage::{Stage, play};
 
 const EIGHT: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 

@@ -2,7 +2,7 @@
 
 use hypercore::{Error, Event};
 
-use super::stage::{heard, play};
+use crate::stage::{heard, play};
 
 #[test]
 fn update() {

@@ -4,7 +4,7 @@ use futures_lite::StreamExt;
 use futures_util::SinkExt;
 use hypercore::{Json, Utf8};
 
-use super::stage::play;
+use crate::stage::play;
 
 #[test]
 fn value_encoding_read_stream() {

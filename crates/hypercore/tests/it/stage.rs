@@ -1,5 +1,5 @@
-//! Where JavaScript's tests are played again: feeds in memory, cables that delay, a clock that jumps, and one thread whose tasks
-//! go on in an order that a seed decides.
+//! Where tests are played that look at what happens in time, and what doesn't: feeds in memory, cables that delay, a clock that
+//! jumps, and one thread whose tasks go on in an order that a seed decides.
 //!
 //! Each test is played in several orders, in either dialect, with either side connecting. Nothing sleeps: when a test waits for
 //! [`quiet`](Stage::quiet), it goes on once everything has arrived that was under way.
@@ -21,6 +21,7 @@ use testkit::{Rng, Sim, lock};
 use crate::{
     faults::{Quality, millis},
     net::{self, Socket},
+    pair::fill,
     runtime::Surroundings,
 };
 
@@ -98,6 +99,13 @@ impl Stage {
     pub(crate) async fn feed(&self, blocks: &[&'static str]) -> Hypercore {
         let feed = self.builder().open().await.unwrap();
         feed.append_batch(blocks.iter().copied()).await.unwrap();
+        feed
+    }
+
+    /// A feed with so many blocks of mixed sizes, some of them empty.
+    pub(crate) async fn writer(&self, count: u64) -> Hypercore {
+        let feed = self.feed(&[]).await;
+        fill(&feed, count).await;
         feed
     }
 
@@ -179,7 +187,8 @@ impl Stage {
         self.sim.now()
     }
 
-    fn runtime(&self) -> Arc<dyn Runtime> {
+    /// The clock of the world, and randomness of its own.
+    pub(crate) fn runtime(&self) -> Arc<dyn Runtime> {
         let seed = lock(&self.rng).next_u64();
         Arc::new(Surroundings::new(&self.sim, Rng::new(seed)))
     }
