@@ -5,9 +5,9 @@ use std::ops::Range;
 use bytes::Bytes;
 use hypercore_feed::{Commit, Damage, Error, Event, OpenOptions};
 use merkle::RemoteTree;
-use storage::{Batch, File, Op};
+use storage::{File, Op};
 
-use crate::world::{Log, bytes, contents, key_of, made_up, replace, seeded};
+use crate::world::{Log, beginning, bytes, contents, key_of, made_up, replace, seeded};
 
 fn author(length: u64) -> (Log, storage::MemoryFiles) {
     let (mut log, files) = Log::writer(3);
@@ -108,18 +108,7 @@ fn a_cut_leaves_each_block_whole_or_not_stored() {
     let commit = planned(&log, 4..8);
     for ops in 0..=commit.batch().ops().len() {
         let (log, files) = author(20);
-        let mut part = Batch::new();
-        for op in &commit.batch().ops()[..ops] {
-            match op.clone() {
-                Op::Write {
-                    file,
-                    offset,
-                    parts,
-                } => part.write_parts(file, offset, parts),
-                Op::Clear { file, range } => part.clear(file, range),
-                _ => part.barrier(),
-            }
-        }
+        let part = beginning(commit.batch(), ops);
         log.files.commit(&part).unwrap();
         drop(log);
         let log = Log::reader_of(files);

@@ -5,7 +5,7 @@ use hypercore_feed::{Commit, Error, Event, ForkPolicy, MAX_BLOCK, OpenOptions, O
 use merkle::RemoteTree;
 use storage::{Batch, File, FileSet, MemoryFiles, Op};
 
-use crate::world::{Log, contents, made_up, replace, seeded, with_key};
+use crate::world::{Log, beginning, contents, made_up, replace, seeded, with_key};
 
 /// Data, tree and signatures; a barrier; each page of the bitfield in one write; a barrier.
 fn assert_crash_order(batch: &Batch) {
@@ -138,22 +138,9 @@ fn a_commit_that_is_dropped_leaves_everything_as_it_was() {
 /// The files after the first changes of a batch: what is left when the program is killed there.
 fn cut(files: &MemoryFiles, batch: &Batch, ops: usize) -> MemoryFiles {
     let left = copy(files);
-    let mut part = Batch::new();
-    for op in &batch.ops()[..ops] {
-        match op.clone() {
-            Op::Write {
-                file,
-                offset,
-                parts,
-            } => part.write_parts(file, offset, parts),
-            Op::Truncate { file, len } => part.truncate(file, len),
-            Op::Barrier => part.barrier(),
-            other => panic!("{other:?}"),
-        }
-    }
     FileSet::open(Box::new(left.clone()))
         .unwrap()
-        .commit(&part)
+        .commit(&beginning(batch, ops))
         .unwrap();
     left
 }

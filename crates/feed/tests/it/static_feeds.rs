@@ -4,9 +4,9 @@ use bytes::Bytes;
 use crypto::{PublicKey, Signature};
 use hypercore_feed::{Error, Event, OpenOptions, PutError};
 use merkle::{ProofRequest, RemoteTree, Roots};
-use storage::{Batch, File, MemoryFiles, Op};
+use storage::{File, MemoryFiles};
 
-use crate::world::{Log, bytes, contents, made_up, replace, seeded, with_key};
+use crate::world::{Log, beginning, bytes, contents, made_up, replace, seeded, with_key};
 
 fn unfinished() -> OpenOptions {
     OpenOptions {
@@ -123,22 +123,6 @@ fn a_signed_feed_without_its_key_is_not_taken_for_one() {
     assert_eq!(contents(&files)[2..], before[2..]);
 }
 
-/// The first changes of a batch.
-fn part(batch: &Batch, ops: usize) -> Batch {
-    let mut part = Batch::new();
-    for op in &batch.ops()[..ops] {
-        match op.clone() {
-            Op::Write {
-                file,
-                offset,
-                parts,
-            } => part.write_parts(file, offset, parts),
-            _ => part.barrier(),
-        }
-    }
-    part
-}
-
 #[test]
 fn a_cut_leaves_it_before_or_behind_an_append_or_its_end() {
     let (log, _) = writer(4);
@@ -149,7 +133,7 @@ fn a_cut_leaves_it_before_or_behind_an_append_or_its_end() {
     for commit in [&append, &end] {
         for ops in 0..=commit.batch().ops().len() {
             let (log, files) = writer(4);
-            log.files.commit(&part(commit.batch(), ops)).unwrap();
+            log.files.commit(&beginning(commit.batch(), ops)).unwrap();
             drop(log);
             let mut log = Log::open(files, unfinished()).unwrap();
             for block in 0..log.length() {

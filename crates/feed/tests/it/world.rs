@@ -9,7 +9,7 @@ use hypercore_feed::{
     PutError, SeekStep, SignatureStep, Step,
 };
 use merkle::{Proof, ProofRequest, RemoteTree, Roots, digest};
-use storage::{File, FileSet, MemoryFiles, Provider, RandomAccess};
+use storage::{Batch, File, FileSet, MemoryFiles, Op, Provider, RandomAccess};
 
 pub(crate) struct Log {
     pub(crate) files: FileSet,
@@ -294,4 +294,22 @@ pub(crate) fn load(folder: &Path) -> MemoryFiles {
         }
     }
     files
+}
+
+/// The first changes of a batch: what is done when the program is killed there.
+pub(crate) fn beginning(batch: &Batch, ops: usize) -> Batch {
+    let mut part = Batch::new();
+    for op in &batch.ops()[..ops] {
+        match op.clone() {
+            Op::Write {
+                file,
+                offset,
+                parts,
+            } => part.write_parts(file, offset, parts),
+            Op::Truncate { file, len } => part.truncate(file, len),
+            Op::Clear { file, range } => part.clear(file, range),
+            Op::Barrier => part.barrier(),
+        }
+    }
+    part
 }
