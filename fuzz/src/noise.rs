@@ -1,6 +1,10 @@
 //! Handshakes with strangers and with people in the middle, and the stream cipher in pieces.
 
 use noise::{Dialect, DialectChoice, Error, Handshake, KeyPair, Randomness, Role, StreamCipher};
+use salsa20::{
+    XSalsa20,
+    cipher::{KeyIvInit, StreamCipher as _},
+};
 
 /// The longest of the three messages, with its length in front.
 const LONGEST: usize = 123;
@@ -105,7 +109,7 @@ fn changed(role: Role, choice: DialectChoice, dialect: Dialect, input: &[u8], pi
     assert_eq!(heard.is_ok(), message == honest);
 }
 
-/// In pieces or whole, the stream is the same, and the same key stream takes it back.
+/// In pieces or whole, the stream is the same, that of the crate `salsa20`, and the same key stream takes it back.
 pub fn noise_stream(data: &[u8]) {
     let [key, nonce, piece, text @ ..] = data else {
         return;
@@ -121,6 +125,9 @@ pub fn noise_stream(data: &[u8]) {
         one.apply(piece);
     }
     assert_eq!(pieces, whole);
+    let mut other = text.to_vec();
+    XSalsa20::new(&[*key; 32].into(), &[*nonce; 24].into()).apply_keystream(&mut other);
+    assert_eq!(other, whole);
     cipher().apply(&mut whole);
     assert_eq!(whole, text);
 }

@@ -4,6 +4,10 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hypercore_noise::{Dialect, DialectChoice, Handshake, KeyPair, Randomness, Role, StreamCipher};
+use salsa20::{
+    XSalsa20,
+    cipher::{KeyIvInit, StreamCipher as _},
+};
 
 fn side(role: Role, choice: DialectChoice) -> Handshake {
     let randomness = Randomness {
@@ -56,6 +60,12 @@ fn streams(c: &mut Criterion) {
             let mut cipher = StreamCipher::new(&[1; 32], &[2; 24]);
             let mut bytes = vec![3; len];
             b.iter(|| cipher.apply(black_box(&mut bytes)));
+        });
+        let name = BenchmarkId::new("the crate salsa20", len);
+        group.bench_with_input(name, &len, |b, &len| {
+            let mut cipher = XSalsa20::new(&[1; 32].into(), &[2; 24].into());
+            let mut bytes = vec![3; len];
+            b.iter(|| cipher.apply_keystream(black_box(&mut bytes)));
         });
     }
     group.finish();

@@ -44,7 +44,7 @@
 //! "Stream".
 
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 extern crate alloc;
 
@@ -58,6 +58,7 @@ mod hash;
 mod key_pair;
 mod message;
 mod resolver;
+mod salsa;
 mod stream;
 
 pub use capability::Capability;

@@ -2,10 +2,7 @@
 
 use core::fmt;
 
-use salsa20::{
-    XSalsa20,
-    cipher::{KeyIvInit, StreamCipher as _},
-};
+use crate::salsa::XSalsa;
 
 /// One direction of an encrypted stream. It doesn't authenticate: what is altered on the way comes out altered.
 ///
@@ -19,17 +16,17 @@ use salsa20::{
 /// StreamCipher::new(&[1; 32], &[2; 24]).apply(&mut text);
 /// assert_eq!(&text, b"in pieces of any size");
 /// ```
-pub struct StreamCipher(XSalsa20);
+pub struct StreamCipher(XSalsa);
 
 impl StreamCipher {
     /// The stream of a key and a nonce, from its start. The two must never be used together again.
     pub fn new(key: &[u8; 32], nonce: &[u8; 24]) -> Self {
-        StreamCipher(XSalsa20::new(key.into(), nonce.into()))
+        StreamCipher(XSalsa::new(key, nonce))
     }
 
     /// Encrypts or decrypts the bytes that come next in the stream, in place.
     pub fn apply(&mut self, bytes: &mut [u8]) {
-        self.0.apply_keystream(bytes);
+        self.0.apply(bytes);
     }
 }
 
