@@ -39,7 +39,9 @@ function info ({ feed, seen }) {
     peers: feed.peers.filter(peer => peer.remoteOpened || peer._remoteOpened).length,
     acks: seen.acks,
     downloads: seen.downloads,
-    uploads: seen.uploads
+    uploads: seen.uploads,
+    // Gets that had to wait: there those that still do.
+    waits: feed._waiting.length
   }
 }
 
@@ -170,6 +172,11 @@ const orders = {
   async undownload ({ as }) {
     const { feed, id } = named(downloads, as)
     feed.undownload(id)
+    return {}
+  },
+
+  async cancel ({ feed }, { start, end }) {
+    feed.cancel(start, end)
     return {}
   },
 

@@ -47,6 +47,8 @@ struct Seen {
     acks: Vec<u64>,
     downloads: Vec<u64>,
     uploads: u64,
+    /// Gets that had to wait.
+    waits: u64,
     /// By the name of the extension.
     messages: BTreeMap<String, Vec<String>>,
 }
@@ -85,6 +87,10 @@ impl Feeds {
                 let download = feed.download(range(order)?);
                 let mut downloads = lock(&self.downloads);
                 downloads.insert(order.text("as")?.into(), download);
+                Ok(json!({}))
+            }
+            "cancel" => {
+                feed.cancel_range(order.amount("start")?..order.amount("end")?);
                 Ok(json!({}))
             }
             "clear" => {
@@ -197,6 +203,7 @@ impl Held {
             "acks": seen.acks,
             "downloads": seen.downloads,
             "uploads": seen.uploads,
+            "waits": seen.waits,
         })
     }
 
@@ -216,9 +223,11 @@ impl Held {
         }
     }
 
-    async fn get(&self, order: &Order) -> Result {
+    async fn get(self: &Arc<Self>, order: &Order) -> Result {
         let waits = order.amounts("blocks").into_iter().map(|block| {
-            let mut get = self.feed.get(block).wait(order.flag("wait", true));
+            let held = Arc::clone(self);
+            let get = self.feed.get(block).wait(order.flag("wait", true));
+            let mut get = get.on_wait(move |_| lock(&held.seen).waits += 1);
             if order.flag("if_available", false) {
                 get = get.if_available();
             }

@@ -20,6 +20,7 @@ pub(super) const SCENES: &[Named] = &[
     ("eager update", eager_update),
     ("if available", if_available),
     ("cancelled downloads", cancelled),
+    ("cancelled range", cancelled_range),
     ("static feed", static_feed),
     ("beyond the first window", beyond_the_first_window),
 ];
@@ -149,7 +150,6 @@ fn seek(scene: &mut Scene<'_>) -> Result {
 fn update(scene: &mut Scene<'_>) -> Result {
     scene.open(&blocks(0..100), SPARSE())?;
     scene.link()?;
-    scene.reader.wait(FEED, "peers", 1)?;
     let found = scene
         .reader
         .call("update", json!({ "feed": FEED, "if_available": true }))?;
@@ -205,7 +205,7 @@ fn if_available(scene: &mut Scene<'_>) -> Result {
     let all = blocks(0..30);
     scene.open(&all, SPARSE())?;
     scene.link()?;
-    scene.reader.wait(FEED, "peers", 1)?;
+    // The link counts at once, though nothing has been said over it.
     let order = |block: u64| json!({ "feed": FEED, "blocks": [block], "if_available": true });
     scene.reader.call("get", order(7))?;
     let beyond = scene.reader.begin("get", order(30))?;
@@ -247,6 +247,35 @@ fn cancelled(scene: &mut Scene<'_>) -> Result {
     )?;
     scene.reader.call("hang_up", json!({ "link": LINK }))?;
     scene.both_end()
+}
+
+/// Whatever waits for blocks of a range ends at once, and nothing else does.
+fn cancelled_range(scene: &mut Scene<'_>) -> Result {
+    let all = blocks(0..300);
+    scene.open(&all[..200], SPARSE())?;
+    scene.link()?;
+    scene.reader.wait(FEED, "remote_length", 200)?;
+    let get = |block: u64| json!({ "feed": FEED, "blocks": [block] });
+    let inside = scene.reader.begin("get", get(220))?;
+    let outside = scene.reader.begin("get", get(230))?;
+    scene.reader.wait(FEED, "waits", 2)?;
+    let order = json!({ "feed": FEED, "as": "it", "start": 210, "end": 230 });
+    scene.reader.call("download", order)?;
+    let order = json!({ "feed": FEED, "start": 210, "end": 230 });
+    scene.reader.call("cancel", order)?;
+    let done = scene.reader.begin("done", json!({ "as": "it" }))?;
+    for cancelled in [inside, done] {
+        let kind = scene.reader.fails(cancelled)?;
+        expect(&kind, kind.to_lowercase().contains("cancel"))?;
+    }
+    scene.writer.append(FEED, &all[200..])?;
+    scene.reader.end(outside)?;
+    expect(
+        "it can be asked for again",
+        scene.reader.get(FEED, &[220])? == [all[220].clone()],
+    )?;
+    scene.has(2)?;
+    scene.sent(2)
 }
 
 /// A feed without signatures, whose key is the hash of what it holds.
