@@ -1,9 +1,6 @@
 //! Many feeds on one connection, and how a connection can be.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
 use async_std::task;
 use futures_lite::StreamExt;
@@ -214,36 +211,28 @@ fn all_kinds_of_protection_work_where_both_sides_agree() {
 
 #[test]
 fn nothing_is_fetched_without_download_nor_given_without_upload() {
-    for (side, options) in [(0, without_download()), (1, without_upload())] {
-        task::block_on(async {
-            let writer = writer(5, Dialect::V8).await;
-            let reader = reader_of(&writer).await;
-            let [a, b] = ends();
-            let options = [options, FeedOptions::default()];
-            a.add_with(&reader, options[side]).unwrap();
-            b.add_with(&writer, options[1 - side]).unwrap();
+    play(|stage| async move {
+        let writer = stage.writer(5).await;
+        for fetches in [false, true] {
+            let mut options = [FeedOptions::default(); 2];
+            options[0].download = fetches;
+            options[1].upload = !fetches;
+            let reader = stage.copy(&writer).await;
+            let [a, b] = ends().map(|end| end.live(true));
+            a.add_with(&reader, options[0]).unwrap();
+            b.add_with(&writer, options[1]).unwrap();
             let handle = a.handle();
-            let [left, right] = run([a.live(true), b.live(true)]);
-            let none = reader.get(0).timeout(Duration::from_millis(50)).await;
-            assert!(matches!(none, Err(Error::TimedOut)), "{none:?}");
+            let (left, right) = stage.cable();
+            let (left, right) = (stage.spawn(a.run(left)), stage.spawn(b.run(right)));
+            let get = stage.spawn(reader.get(0).into_future());
+            stage.quiet().await;
+            assert!(reader.peers()[0].is_open() && !get.is_done());
             assert_eq!((reader.len(), reader.downloaded(..)), (0, 0));
             handle.hang_up();
-            left.await.unwrap();
-            right.await.unwrap();
-        });
-    }
-}
-
-fn without_download() -> FeedOptions {
-    let mut options = FeedOptions::default();
-    options.download = false;
-    options
-}
-
-fn without_upload() -> FeedOptions {
-    let mut options = FeedOptions::default();
-    options.upload = false;
-    options
+            left.done().await.unwrap();
+            right.done().await.unwrap();
+        }
+    });
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! What a feed tells of itself, in which order, and what it keeps for itself.
 
-use std::time::Duration;
-
 use async_std::task;
 use bytes::Bytes;
 use futures_lite::StreamExt;
@@ -11,7 +9,10 @@ use hypercore::{
     OpenContext, RandomAccess, Storage, StorageError,
 };
 
-use crate::pair::{connect, reader_of, sparse_reader_of, writer};
+use crate::{
+    pair::{connect, reader_of, sparse_reader_of, writer},
+    stage::play,
+};
 
 #[test]
 fn the_noise_key_is_how_a_peer_is_known() {
@@ -62,16 +63,16 @@ fn a_feed_tells_of_which_kind_it_is() {
 
 #[test]
 fn what_is_not_answered_from_the_beginning_is_not_fetched() {
-    task::block_on(async {
-        let builder = Hypercore::builder(Storage::memory()).uploading(false);
-        let writer = builder.open().await.unwrap();
+    play(|stage| async move {
+        let writer = stage.builder().uploading(false).open().await.unwrap();
         writer.append("a").await.unwrap();
-        let reader = reader_of(&writer).await;
-        let _connection = connect(&reader, &writer, true);
-        let none = reader.get(0).timeout(Duration::from_millis(20)).await;
-        assert!(matches!(none, Err(Error::TimedOut)), "{none:?}");
+        let reader = stage.copy(&writer).await;
+        stage.live(&reader, &writer);
+        let get = stage.spawn(reader.get(0).into_future());
+        stage.quiet().await;
+        assert!(!get.is_done());
         writer.set_uploading(true);
-        assert_eq!(reader.get(0).await.unwrap(), "a");
+        assert_eq!(get.done().await.unwrap(), "a");
     });
 }
 

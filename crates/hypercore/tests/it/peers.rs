@@ -1,7 +1,5 @@
 //! The peers of a feed: when they come and go, what is known of them, and what can be switched.
 
-use std::time::Duration;
-
 use async_std::task;
 use futures_lite::{StreamExt, future};
 use hypercore::{Connection, Dialect, Error, Event, Hypercore, Peer, Role, Storage};
@@ -9,8 +7,9 @@ use wire::Message;
 
 use crate::{
     duplex::duplex,
-    pair::{connect, exchange, reader_of, sparse_reader_of, writer},
+    pair::{exchange, reader_of, sparse_reader_of, writer},
     relay::relay,
+    stage::play,
 };
 
 /// The first peer, once it is open.
@@ -181,27 +180,26 @@ fn a_handle_tells_what_is_known_and_nothing_once_the_peer_has_gone() {
 
 #[test]
 fn fetching_and_answering_are_switched_for_one_peer() {
-    task::block_on(async {
-        let writer = writer(9, Dialect::V8).await;
-        let reader = sparse_reader_of(&writer).await;
-        let _connection = connect(&reader, &writer, true);
-        let (there, here) = (open_peer(&reader).await, open_peer(&writer).await);
-        let moment = Duration::from_millis(20);
+    play(|stage| async move {
+        let writer = stage.writer(9).await;
+        let reader = stage.sparse(&writer).await;
+        stage.live(&reader, &writer);
+        stage.quiet().await;
+        let (there, here) = (reader.peers().remove(0), writer.peers().remove(0));
 
         there.set_downloading(false).unwrap();
-        until(|| !here.info().unwrap().remote_downloading).await;
-        let none = reader.get(0).timeout(moment).await;
-        assert!(matches!(none, Err(Error::TimedOut)), "{none:?}");
+        let get = stage.spawn(reader.get(0).into_future());
+        stage.quiet().await;
+        assert!(!get.is_done() && !here.info().unwrap().remote_downloading);
         there.set_downloading(true).unwrap();
-        reader.get(0).await.unwrap();
+        get.done().await.unwrap();
 
         here.set_uploading(false).unwrap();
-        until(|| !there.info().unwrap().remote_uploading).await;
-        let none = reader.get(1).timeout(moment).await;
-        assert!(matches!(none, Err(Error::TimedOut)), "{none:?}");
-        let get = task::spawn(reader.get(2).into_future());
+        let get = stage.spawn(reader.get(1).into_future());
+        stage.quiet().await;
+        assert!(!get.is_done() && !there.info().unwrap().remote_uploading);
         here.set_uploading(true).unwrap();
-        get.await.unwrap();
+        get.done().await.unwrap();
         assert!(there.info().unwrap().remote_uploading);
     });
 }
