@@ -37,15 +37,16 @@ pub struct AppendPlan {
 }
 
 impl Feed {
-    /// Whether blocks could be appended, as far as that depends on them alone.
+    /// Whether blocks could be appended, as things are.
     ///
     /// # Errors
-    /// [`Error::ReadOnly`], [`Error::Finalized`], [`Error::BlockTooLarge`].
+    /// [`Error::ReadOnly`], [`Error::Finalized`], [`Error::BlockTooLarge`], [`Error::WriterBehind`].
     pub fn check_append(&self, blocks: &[Bytes]) -> Result<(), Error> {
         self.check_changes()?;
         if self.kind == Kind::Static {
             return Err(Error::Finalized);
         }
+        self.check_behind()?;
         match blocks.iter().find(|block| block.len() > MAX_BLOCK) {
             Some(block) => Err(Error::BlockTooLarge {
                 len: block.len(),
@@ -58,7 +59,7 @@ impl Feed {
     /// Plans to append blocks. One signature will cover them all; the key that makes it need not be here.
     ///
     /// # Errors
-    /// [`Error::ReadOnly`], [`Error::Finalized`], [`Error::BlockTooLarge`], [`Error::TooLong`].
+    /// [`Error::ReadOnly`], [`Error::Finalized`], [`Error::BlockTooLarge`], [`Error::TooLong`], [`Error::WriterBehind`].
     pub fn plan_append(&self, blocks: Vec<Bytes>) -> Result<AppendPlan, Error> {
         self.check_append(&blocks)?;
         let growth = self.roots.append(&blocks)?;

@@ -42,6 +42,15 @@ pub enum Error {
     /// The secret key isn't here.
     #[error("the feed is not writable")]
     NotWritable,
+    /// A peer has shown that this feed, which is written here, was longer once: blocks are lost here. Another block in the place of
+    /// one of them would be a fork. Appending goes on once they have been fetched.
+    #[error("{seen} blocks were signed once, and {mine} of them are here")]
+    WriterBehind {
+        /// How many blocks there were here.
+        mine: u64,
+        /// The longest length that the feed's own key is known to have signed.
+        seen: u64,
+    },
     /// The feed was opened only to be read.
     #[error("the feed was opened only to be read")]
     ReadOnly,

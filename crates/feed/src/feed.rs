@@ -11,7 +11,7 @@ use flat_tree::Index;
 use merkle::{Fork, Pair, Roots, is_linked, proving_blocks};
 use storage::{Batch, File};
 
-use crate::{Error, ForkPolicy, Recovery, hints::Hints, notes::Notes};
+use crate::{Error, ForkPolicy, Recovery, behind::Behind, hints::Hints, notes::Notes};
 
 /// The log of one feed: its key, its roots, and which blocks and hashes are stored.
 ///
@@ -65,6 +65,7 @@ pub struct Feed {
     /// What is noted in the header of the bitfield.
     pub(crate) notes: Notes,
     pub(crate) recovery: Option<Box<Recovery>>,
+    pub(crate) behind: Behind,
 }
 
 /// What vouches for the blocks.
@@ -197,6 +198,15 @@ impl Feed {
     pub fn apply(&mut self, commit: Commit) -> Vec<Event> {
         if commit.kind == Kind::Unfinished {
             self.key = static_key(&commit.roots);
+        }
+        for event in &commit.events {
+            match event {
+                // Only what peers bring makes a feed grow with that event.
+                Event::Grown { length } => self.meet(self.length(), *length),
+                // What has come once may be cleared again.
+                Event::Clear { .. } => self.catch_up(),
+                _ => {}
+            }
         }
         self.roots = commit.roots;
         self.kind = commit.kind;

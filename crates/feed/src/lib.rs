@@ -11,6 +11,7 @@ extern crate alloc;
 
 mod append;
 mod audit;
+mod behind;
 mod clear;
 mod create;
 mod error;

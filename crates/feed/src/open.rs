@@ -18,6 +18,7 @@ use storage::{Batch, File, Read};
 
 use crate::{
     Damage, Error, Feed, Kind, OpenOptions,
+    behind::Behind,
     create::{creation, write_header, write_secret},
     feed::static_key,
     header::{HEADER, Header},
@@ -444,6 +445,7 @@ impl Opening {
             ordered: options.ordered && !options.read_only,
             notes: Notes::default(),
             recovery: None,
+            behind: Behind::default(),
         })
     }
 

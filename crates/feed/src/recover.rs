@@ -424,6 +424,11 @@ impl Recovery {
         self.length < self.claimed || !self.lost.is_empty()
     }
 
+    /// Whether something that was signed once is gone, as far as the files tell, so that somebody may have what isn't here.
+    pub fn is_behind(&self) -> bool {
+        self.cut > 0 || self.is_loss()
+    }
+
     /// Whether nothing had to be done.
     pub(crate) fn is_nothing(&self) -> bool {
         let idle = Recovery {

@@ -223,7 +223,9 @@ impl Builder {
         self
     }
 
-    /// Whether to fetch blocks from peers. Default: yes, unless the feed is written here.
+    /// Whether to fetch blocks from peers. Default: yes, unless the feed is written here and nothing of it seems to be lost. With
+    /// yes a writer that was put back from a backup finds out from its peers that it was longer once, appends nothing until it has
+    /// fetched the rest ([`FeedError::WriterBehind`](crate::FeedError::WriterBehind)), and then goes on behind it.
     pub fn downloading(mut self, yes: bool) -> Self {
         self.settings.downloading = Some(yes);
         self

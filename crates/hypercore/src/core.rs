@@ -25,6 +25,7 @@ use storage::{FileSet, Read};
 use crate::{
     Error, Event, Events, Result,
     append::Queue,
+    behind::{leave_cleared, may_be_behind},
     broadcast::Broadcast,
     cache::{CacheConfig, NodeCache},
     discovery::Discovery,
@@ -102,9 +103,10 @@ impl Core {
         settings: Settings,
     ) -> Result<Self> {
         let writer_here = is_writable(&feed, &hooks);
+        let behind = writer_here && may_be_behind(&feed);
         let config = Config {
             sparse: settings.sparse,
-            downloading: settings.downloading.unwrap_or(!writer_here),
+            downloading: settings.downloading.unwrap_or(!writer_here || behind),
             uploading: settings.uploading,
             allow_push: settings.allow_push,
             max_requests: settings.max_requests,
@@ -113,6 +115,10 @@ impl Core {
             seed: u64::from_le_bytes(random(&*runtime)?),
             ..Config::default()
         };
+        let mut replicator = Replicator::new(config);
+        if behind && settings.downloading.is_none() {
+            leave_cleared(&feed, &mut replicator, runtime.now());
+        }
         Ok(Core {
             files,
             nodes: NodeCache::new(settings.cache),
@@ -128,7 +134,7 @@ impl Core {
             writer: Arc::default(),
             state: Mutex::new(State::new(
                 feed,
-                Replicator::new(config),
+                replicator,
                 settings.eager_update && settings.sparse,
             )),
             changed: Wake::new(),

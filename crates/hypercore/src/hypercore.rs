@@ -108,8 +108,9 @@ impl<E: Encoding> Hypercore<E> {
     /// signature.
     ///
     /// # Errors
-    /// [`Error::Encode`] if the value can't be encoded; [`Error::Feed`] if the feed isn't writable or the block is larger
-    /// than 8 MiB - 16 KiB (what fits in a message); [`Error::Refused`] and [`Error::Signer`] if a hook says so;
+    /// [`Error::Encode`] if the value can't be encoded; [`Error::Feed`] if the feed isn't writable, if the block is larger
+    /// than 8 MiB - 16 KiB (what fits in a message), or if a peer has shown that blocks are lost here
+    /// ([`FeedError::WriterBehind`](crate::FeedError::WriterBehind)); [`Error::Refused`] and [`Error::Signer`] if a hook says so;
     /// [`Error::Disk`] if writing fails: nothing is appended, what was there stays readable, and appending goes on as soon as
     /// the disk does. Only after a failed sync the feed has to be opened again before it can grow.
     ///

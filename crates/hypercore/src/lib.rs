@@ -38,6 +38,7 @@
 mod admission;
 mod append;
 mod attached;
+mod behind;
 mod broadcast;
 mod builder;
 mod cache;

@@ -162,6 +162,8 @@ fn leave_aside(
 ) -> Result<()> {
     let (block, has_value) = (arrival.proof.block, arrival.value.is_some());
     let Unproven { signed, by } = unproven;
+    // A length that our own key has signed, if the feed is written here.
+    core.state().feed.note_signed(signed);
     let Some(peer) = peer else {
         return Err(Error::Unproven { block, by });
     };

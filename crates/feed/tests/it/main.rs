@@ -4,6 +4,7 @@
 
 mod attacks;
 mod audit;
+mod behind;
 mod clear;
 mod commits;
 mod directories;

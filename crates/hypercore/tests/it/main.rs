@@ -6,6 +6,7 @@
     reason = "a test that fails panics"
 )]
 
+mod behind;
 mod cancelling;
 mod connection_extensions;
 mod connections;
