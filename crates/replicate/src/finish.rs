@@ -62,12 +62,13 @@ impl Replicator {
 
     /// Whether nothing that a peer has is missing here, and it will have no more, because it fetches nothing.
     fn is_spent(&self, peer: &Peer, everything: &Everything, local: &dyn Local) -> bool {
-        // What is on its way already isn't asked for, but may have to be, if it comes to nothing or brings hashes alone.
+        // What is on its way already, or late, isn't asked for, but may have to be, if it comes to nothing or brings hashes alone.
         let lacks =
             |block| peer.claims.contains(block) && everything.next_missing(block, local) == block;
+        let own = peer.flight.iter().map(|asked| asked.block);
+        let mut on_its_way = self.traffic.on_its_way().chain(own);
         let asked = !peer.wants.are_outstanding() && peer.idle_at == Some(self.epoch);
-        !peer.remote_downloading
-            && (!peer.remote_uploading || asked && !self.traffic.on_its_way().any(lacks))
+        !peer.remote_downloading && (!peer.remote_uploading || asked && !on_its_way.any(lacks))
     }
 
     /// Whether something that a peer was asked for is still on its way.
