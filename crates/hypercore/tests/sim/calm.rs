@@ -94,7 +94,7 @@ impl World {
             eprintln!("    lacks {:?}", node.feed.missing(..));
             eprintln!("    {:?}", node.feed.stats());
             for other in node.feed.peers() {
-                eprintln!("    {other:?}");
+                eprintln!("    {other:?} {:?}", other.info());
             }
         }
     }

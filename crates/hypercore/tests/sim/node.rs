@@ -346,6 +346,8 @@ fn open(sim: &Sim, rng: &mut Rng, role: Role, options: &Options, disk: &Disk) ->
         .key(options.key)
         .dialect(options.dialect)
         .sparse(role == Role::Sparse)
+        // Nobody takes the author of a static feed for one once it is opened again.
+        .downloading(role != Role::Writer)
         .max_requests(options.max_requests)
         .allow_push(options.allow_push)
         .durability(options.durability)
