@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hypercore_replicate::{Action, Config, PeerConfig, PeerId};
-use wire::{Have, Message, Status, Unhave, Want};
+use hypercore_replicate::{Action, Config, PeerConfig, PeerId, Wish};
+use wire::{Data, Have, Message, Status, Unhave, Want};
 
 use crate::{
     face::{Face, PEER, sent},
-    model::Model,
+    model::{Model, data},
     world::World,
 };
 
@@ -173,6 +173,96 @@ fn a_peer_is_not_left_while_another_may_fail_to_deliver_what_both_have() {
         matches!(action, Action::Send { peer, message: Message::Request(_) } if *peer == other)
     });
     assert!(again, "{said:?}");
+}
+
+#[test]
+fn a_peer_is_not_left_while_it_is_late_with_hashes_of_a_block_that_is_missing() {
+    let mut face = Face::new(Config::default(), Model::with(2, 0..1));
+    let other = PeerId(2);
+    face.replicator.set_live(face.now, PEER, false, &face.feed);
+    let seek = Wish::Seek {
+        bytes: 9,
+        within: 1..2,
+    };
+    face.replicator.want(face.now, seek, &face.feed);
+    let gives = Message::Status(Status {
+        uploading: Some(true),
+        downloading: Some(false),
+    });
+    let has = Message::Have(Have {
+        start: 0,
+        length: Some(WINDOW),
+        bitfield: Some(Bytes::from_static(&[2, 0b1100_0000])),
+        ack: None,
+    });
+    face.say(gives.clone());
+    let said = face.say(has.clone());
+    assert_eq!(
+        requests(&said),
+        [(PEER, 1, 9)],
+        "its hashes, which are sought"
+    );
+    // It is late, so somebody else is asked, who brings the hashes and then loses the block.
+    face.replicator
+        .add_peer(face.now, other, PeerConfig::default(), &face.feed);
+    for message in [gives, has] {
+        face.replicator
+            .handle_message(face.now, other, message, &face.feed);
+    }
+    face.drain();
+    let mut said = Vec::new();
+    for _ in 0..4 {
+        face.now += Duration::from_secs(1);
+        face.replicator.handle_timeout(face.now, &face.feed);
+        said.extend(face.drain());
+    }
+    assert_eq!(requests(&said), [(other, 1, 9)]);
+    let answer = data(1, false, 2);
+    bring(&mut face, other, &answer);
+    let lost = Message::Unhave(Unhave {
+        start: 1,
+        length: Some(1),
+    });
+    face.replicator
+        .handle_message(face.now, other, lost, &face.feed);
+    let said = face.drain();
+    let left = said.iter().any(|action| {
+        matches!(
+            action,
+            Action::Send {
+                peer: PEER,
+                message: Message::Status(_)
+            }
+        )
+    });
+    assert!(!left, "{said:?}");
+    let said = bring(&mut face, PEER, &answer);
+    assert_eq!(requests(&said), [(PEER, 1, 0)]);
+}
+
+/// Who is asked for which block, or byte.
+fn requests(said: &[Action]) -> Vec<(PeerId, u64, u64)> {
+    let requests = said.iter().filter_map(|action| match action {
+        Action::Send {
+            peer,
+            message: Message::Request(request),
+        } => Some((*peer, request.index, request.bytes())),
+        _ => None,
+    });
+    requests.collect()
+}
+
+/// An answer comes and is stored.
+fn bring(face: &mut Face, from: PeerId, answer: &Data) -> Vec<Action> {
+    let (block, has_value) = (answer.index, answer.value.is_some());
+    face.replicator
+        .handle_message(face.now, from, Message::Data(answer.clone()), &face.feed);
+    let mut said = face.drain();
+    face.feed.store(answer);
+    face.replicator
+        .handle_stored(face.now, from, block, has_value, &face.feed);
+    said.extend(face.drain());
+    said
 }
 
 #[test]
