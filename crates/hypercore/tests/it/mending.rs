@@ -39,17 +39,28 @@ fn a_lost_block_is_told_of_once_and_fetched_again() {
         let (left, right) = connect(&copy, &whole, true);
         assert_eq!(copy.get(9).await.unwrap(), "block 09");
         copy.download(0..10).await.unwrap();
+        // Nobody brings it while it is read, or the read might come to a good end.
+        whole.set_uploading(false);
         let mut events = copy.events();
         spoil(&files, File::Data, 3 * 8);
-        // Unless the peer has brought it again by then.
-        let told = copy.get(3).await;
-        assert!(is_damage(&told) || told.unwrap() == "block 03");
-        assert_eq!(events.next().await, Some(Event::Clear { blocks: 3..4 }));
+        assert!(is_damage(&copy.get(3).await));
+        // What came before may still be told.
+        loop {
+            match events.next().await {
+                Some(Event::Download { .. } | Event::Sync) => {}
+                event => {
+                    assert_eq!(event, Some(Event::Clear { blocks: 3..4 }));
+                    break;
+                }
+            }
+        }
+        whole.set_uploading(true);
         assert_eq!(copy.get(3).await.unwrap(), "block 03");
         // In a row with others too.
+        whole.set_uploading(false);
         spoil(&files, File::Data, 4 * 8);
-        let told = copy.get_range(2..6).await;
-        assert!(is_damage(&told) || told.unwrap()[2] == "block 04");
+        assert!(is_damage(&copy.get_range(2..6).await));
+        whole.set_uploading(true);
         assert_eq!(copy.get_range(2..6).await.unwrap().len(), 4);
         assert!(copy.deep_audit().await.unwrap().is_clean());
         assert_same(&whole, &copy).await;
