@@ -177,7 +177,7 @@ fn a_peer_is_not_left_while_another_may_fail_to_deliver_what_both_have() {
 
 #[test]
 fn a_peer_is_not_left_while_it_is_late_with_hashes_of_a_block_that_is_missing() {
-    let mut face = Face::new(Config::default(), Model::with(2, 0..1));
+    let mut face = Face::new(Config::default(), Model::with(3, 0..1));
     let other = PeerId(2);
     face.replicator.set_live(face.now, PEER, false, &face.feed);
     let seek = Wish::Seek {
@@ -192,16 +192,13 @@ fn a_peer_is_not_left_while_it_is_late_with_hashes_of_a_block_that_is_missing() 
     let has = Message::Have(Have {
         start: 0,
         length: Some(WINDOW),
-        bitfield: Some(Bytes::from_static(&[2, 0b1100_0000])),
+        bitfield: Some(Bytes::from_static(&[2, 0b0100_0000])),
         ack: None,
     });
     face.say(gives.clone());
-    let said = face.say(has.clone());
-    assert_eq!(
-        requests(&said),
-        [(PEER, 1, 9)],
-        "its hashes, which are sought"
-    );
+    let said = face.picture(0, &[2, 0b1110_0000]);
+    let asked = requests(&said);
+    assert_eq!(asked, [(PEER, 1, 9), (PEER, 2, 0)], "1 for its hashes");
     // It is late, so somebody else is asked, who brings the hashes and then loses the block.
     face.replicator
         .add_peer(face.now, other, PeerConfig::default(), &face.feed);
@@ -217,15 +214,17 @@ fn a_peer_is_not_left_while_it_is_late_with_hashes_of_a_block_that_is_missing() 
         said.extend(face.drain());
     }
     assert_eq!(requests(&said), [(other, 1, 9)]);
-    let answer = data(1, false, 2);
-    bring(&mut face, other, &answer);
+    let hashes = data(1, false, 3);
+    bring(&mut face, other, &hashes);
     let lost = Message::Unhave(Unhave {
         start: 1,
         length: Some(1),
     });
     face.replicator
         .handle_message(face.now, other, lost, &face.feed);
-    let said = face.drain();
+    let mut said = face.drain();
+    // Nothing else is left to be asked.
+    said.extend(bring(&mut face, PEER, &data(2, true, 3)));
     let left = said.iter().any(|action| {
         matches!(
             action,
@@ -236,7 +235,7 @@ fn a_peer_is_not_left_while_it_is_late_with_hashes_of_a_block_that_is_missing() 
         )
     });
     assert!(!left, "{said:?}");
-    let said = bring(&mut face, PEER, &answer);
+    let said = bring(&mut face, PEER, &hashes);
     assert_eq!(requests(&said), [(PEER, 1, 0)]);
 }
 
