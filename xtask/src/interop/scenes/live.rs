@@ -24,6 +24,7 @@ pub(super) const SCENES: &[Named] = &[
         hung_up(scene, true, false, true)
     }),
     ("ending, writer live", writer_live),
+    ("ending, writer lacks blocks", writer_lacks),
     ("ending, each has half", each_has_half),
     ("ending, empty feed", empty_feed),
 ];
@@ -116,6 +117,20 @@ fn writer_live(scene: &mut Scene<'_>) -> Result {
     scene.open(&all, json!({}))?;
     scene.link_with(how(true), how(false))?;
     scene.arrives(&all)?;
+    if scene.reader.side != Side::Ours {
+        scene.reader.call("hang_up", json!({ "link": LINK }))?;
+    }
+    scene.both_end()
+}
+
+/// What the writer lacks isn't waited for by a reader of ours. One of JavaScript's waits until somebody hangs up.
+fn writer_lacks(scene: &mut Scene<'_>) -> Result {
+    scene.open(&blocks(0..60), json!({}))?;
+    scene
+        .writer
+        .call("clear", json!({ "feed": FEED, "start": 10, "end": 20 }))?;
+    scene.link_with(how(false), how(false))?;
+    scene.reader.wait(FEED, "have", 50)?;
     if scene.reader.side != Side::Ours {
         scene.reader.call("hang_up", json!({ "link": LINK }))?;
     }
