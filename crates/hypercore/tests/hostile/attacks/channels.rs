@@ -45,7 +45,8 @@ pub(crate) fn attacks() -> Vec<Attack> {
         Attack::new("ch-stream-flood", Bear, |arena| {
             Box::pin(stream_flood(arena))
         }),
-        Attack::new("ch-none", Bear, |arena| Box::pin(no_feed(arena))),
+        // Thirty connections, and the ciphers of both ends of each.
+        Attack::new("ch-none", Bear, |arena| Box::pin(no_feed(arena))).memory(2 * MIB),
         Attack::new("ch-before-open", End(&["IdleTimeout"]), |arena| {
             Box::pin(before_open(arena))
         }),
