@@ -180,8 +180,10 @@ impl Core {
 
     /// What is to be done for a peer, oldest first. None if there is more than a connection ever leaves behind.
     fn take_actions(&self, id: PeerId, into: &mut VecDeque<Action>) -> Option<()> {
-        match self.state().peers.get_mut(&id) {
-            Some(slot) => slot.take_actions(into),
+        let mut state = self.state();
+        let max = state.replicator.limits().actions;
+        match state.peers.get_mut(&id) {
+            Some(slot) => slot.take_actions(max, into),
             None => Some(()),
         }
     }

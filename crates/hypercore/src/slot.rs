@@ -9,9 +9,6 @@ use wire::{Extension, Message, Options};
 
 use crate::{ConnectionHandle, extension::Name, ready::Bell, stats::Counters};
 
-/// How many actions may wait for a connection that doesn't take them before it is given up.
-const MAX_ACTIONS: usize = 65_536;
-
 /// How many messages of extensions wait for a peer to tell which it has.
 const MAX_UNTOLD: usize = 64;
 
@@ -121,8 +118,9 @@ impl Slot {
             .retain(|action| !matches!(action, Action::Serve { .. }));
     }
 
-    pub(crate) fn take_actions(&mut self, into: &mut VecDeque<Action>) -> Option<()> {
-        if self.actions.len() > MAX_ACTIONS {
+    /// Takes out all actions, if no more than `max` have gathered.
+    pub(crate) fn take_actions(&mut self, max: usize, into: &mut VecDeque<Action>) -> Option<()> {
+        if self.actions.len() > max {
             return None;
         }
         into.append(&mut self.actions);

@@ -89,6 +89,9 @@ pub struct Limits {
     pub strays: u32,
     /// How often a peer may take back what it was asked for, beyond what it delivers. 1024 by default.
     pub retractions: u32,
+    /// How many actions may wait for a peer whose connection takes none of them. For owners that queue actions; beyond it they end
+    /// the connection with [`Error::Overloaded`](crate::Error::Overloaded). 65,536 by default.
+    pub actions: usize,
 }
 
 impl Default for Limits {
@@ -102,6 +105,7 @@ impl Default for Limits {
             want_bytes: 4 << 20,
             strays: 16,
             retractions: 1024,
+            actions: 65_536,
         }
     }
 }

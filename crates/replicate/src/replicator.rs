@@ -10,7 +10,7 @@ use bitfield::RangeSet;
 use wire::{Message, Options, Request, Unhave};
 
 use crate::{
-    Action, Config, Error, Local, PeerConfig, PeerId, PeerStatus, Wish, WishId,
+    Action, Config, Error, Limits, Local, PeerConfig, PeerId, PeerStatus, Wish, WishId,
     choose::{Chooser, Everything, Traffic},
     flight::{Asked, Kind},
     peer::Peer,
@@ -193,6 +193,11 @@ impl Replicator {
             [flight, untold, peer.answers.deadline(), peer.older_again()]
         });
         deadlines.flatten().min()
+    }
+
+    /// What a peer can make us spend.
+    pub fn limits(&self) -> &Limits {
+        &self.config.limits
     }
 
     /// Whether more messages of a peer should be read. False while many of its requests wait for answers.

@@ -6,10 +6,10 @@ use std::{collections::BTreeSet, time::Duration};
 use bytes::Bytes;
 use futures_lite::future;
 use hypercore::{
-    Dialect, DialectChoice, Error, Hypercore, PeerError, PeerLimits, ReplicationError, Result,
-    Role, Session,
+    Binary, Dialect, DialectChoice, Error, Hypercore, Peer, PeerError, PeerLimits,
+    ReplicationError, Result, Role, Session,
 };
-use wire::{Data, Have, Message, Node, Request, Unhave, Want};
+use wire::{Data, Have, Message, Node, Options, Request, Unhave, Want};
 
 use crate::{
     duplex::duplex,
@@ -361,4 +361,30 @@ fn a_peer_has_twenty_seconds_to_answer_a_request_or_a_want() {
         assert_eq!(scene.ends().await, ReplicationError::WantTimeout);
         assert!(!get.is_done());
     });
+}
+
+#[test]
+fn so_much_waits_for_a_connection_that_takes_nothing() {
+    for (count, borne) in [(20, true), (21, false)] {
+        play(move |stage| async move {
+            let mut scene = Scene::new(stage, true, |limits| limits.actions = 20).await;
+            let talk = scene.feed.extension("talk", Binary).unwrap();
+            let names = Options {
+                extensions: vec!["talk".to_owned()],
+                ack: None,
+            };
+            scene.say(&[Message::Options(names)]).await;
+            scene.stage.quiet().await;
+            let peers = scene.feed.peers();
+            let remote = peers.iter().map(Peer::id).max().unwrap();
+            // The connection has no turn in between.
+            for _ in 0..count {
+                talk.send(&b"message"[..], remote).unwrap();
+            }
+            match borne {
+                true => scene.goes_on().await,
+                false => assert_eq!(scene.ends().await, ReplicationError::Overloaded),
+            }
+        });
+    }
 }
