@@ -323,7 +323,10 @@ impl World {
     fn check(&self) {
         for (id, peer) in self.replicator.peers() {
             assert!(self.peers.contains(&id));
-            assert!(peer.requested <= MAX_REQUESTS + URGENT);
+            let unanswered = self.replicator.requested_from(id).len();
+            assert!(unanswered <= MAX_REQUESTS + URGENT);
+            // Hashes that nobody asked for may be stored beside.
+            assert!(peer.requested <= unanswered + self.stores.len());
             assert!(peer.serving <= 8 * self.limits.requests);
             assert!(peer.remote_length <= self.limits.max_length);
         }

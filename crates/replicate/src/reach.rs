@@ -153,7 +153,7 @@ impl Chooser<'_> {
                     false => Kind::Proving,
                 };
                 self.request(id, peer, over, kind, None);
-                self.reach == Reach::All
+                self.reach == Reach::All && peer.flight.room_for_single() > 0
             }
             _ => true,
         }

@@ -26,14 +26,18 @@ struct Face {
 impl Face {
     /// `length` blocks of which none is stored, sparse or not.
     fn new(length: u64, sparse: bool) -> Self {
+        let config = Config {
+            sparse,
+            ..Config::default()
+        };
+        Face::with(length, config)
+    }
+
+    fn with(length: u64, config: Config) -> Self {
         let feed = Model {
             length,
             strict: true,
             ..Model::default()
-        };
-        let config = Config {
-            sparse,
-            ..Config::default()
         };
         let mut face = Face {
             replicator: Replicator::new(config),
@@ -337,6 +341,25 @@ fn of_a_range_the_first_block_is_found_that_none_of_the_peers_has() {
             assert_eq!(found, first, "{start} {had:?} {proving:?}");
         }
     }
+}
+
+#[test]
+fn the_block_that_shows_the_growth_takes_the_last_place() {
+    let config = Config {
+        sparse: true,
+        first_requests: 1,
+        max_requests: 1,
+        ..Config::default()
+    };
+    // Seventeen may be in flight.
+    let mut face = Face::with(32, config);
+    for block in (0..16).chain([80]) {
+        face.want(block);
+    }
+    assert_eq!(face.have(ONE, 0, 16).len(), 16);
+    assert_eq!(face.have(ONE, 32, 60), [(ONE, 32, true)]);
+    // Once it has come there is room again.
+    assert_eq!(face.answer(ONE, data(32, false, 92)), [(ONE, 80, false)]);
 }
 
 #[test]
