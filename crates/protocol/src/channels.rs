@@ -58,6 +58,8 @@ enum Remote {
 pub(crate) enum Closed {
     /// A channel of ours.
     Local(u64),
+    /// One that we had closed, and whose Close was held back.
+    Held(u64),
     /// A feed that only the remote had opened, by its name.
     Unknown([u8; 32]),
     /// A feed that we had closed before.
@@ -276,7 +278,7 @@ impl Channels {
             (Some(Remote::Unknown(name)), _) => self.withdrawn(name),
             (None, Some(name)) => match (self.named(&name), self.held.take(&name)) {
                 (Some(number), _) => self.forget(number).map(|_| Closed::Local(number)),
-                (None, Some(_)) => Some(Closed::Known),
+                (None, Some(held)) => Some(Closed::Held(held.number)),
                 (None, None) => self.withdrawn(name),
             },
             (None, None) => None,

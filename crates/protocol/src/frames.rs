@@ -140,6 +140,8 @@ impl Connection {
                 let channel = Channel(number);
                 self.events.push_back(Event::Closed { channel });
             }
+            // The refusal may be of an Open before that one, which the remote has yet to hear then.
+            Some(Closed::Held(number)) => self.write_close(number),
             Some(Closed::Unknown(discovery_key)) => {
                 self.events.push_back(Event::Withdrawn { discovery_key });
             }

@@ -124,6 +124,33 @@ fn a_remote_that_refuses_ends_the_wait() {
 }
 
 #[test]
+fn a_late_refusal_leaves_no_later_open_behind() {
+    let mut a = alone();
+    let first = a.open(&feed(1)).unwrap();
+    said(&mut a);
+    a.close(first);
+    said(&mut a);
+    // The remote has refused the first one, but that is long under way.
+    a.handle_bytes(20 * SECOND, &frame(1, &open(2))).unwrap();
+    a.handle_timeout(21 * SECOND).unwrap();
+    let second = a.open(&feed(1)).unwrap();
+    assert_ne!(first, second);
+    a.close(second);
+    let before = said(&mut a);
+    a.handle_bytes(22 * SECOND, &frame(2, &close(Some(1))))
+        .unwrap();
+    assert_eq!(events(&mut a).1, None);
+    // Under the next number.
+    a.open(&feed(1)).unwrap();
+    let after = [before, said(&mut a)].concat();
+    let closing = frame(2, &close(None));
+    let place = after.windows(closing.len()).position(|it| it == closing);
+    let opening = frame(3, &open(1));
+    let again = after.windows(opening.len()).position(|it| it == opening);
+    assert!(place.is_some() && place < again, "{place:?} {again:?}");
+}
+
+#[test]
 fn a_feed_that_is_opened_again_has_the_whole_time_for_the_answer() {
     let mut world = World::new(BOTH.map(config));
     world.peers[1].connection.open(&feed(2)).unwrap();
