@@ -1,11 +1,22 @@
-//! What may be written on the command line.
+//! What all commands have in common on the command line, and the page that lists them. The options of a command stand in its file.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use hypercore::{Dialect, DialectChoice};
 
-use crate::{link::Link, units::parse_size};
+use crate::commands::{
+    append::Append, audit::Audit, bench_peer::BenchPeer, clone::CloneFeed, create::Create,
+    get::Get, serve::Serve,
+};
+
+/// The commands that `hypercore --help` lists, in groups. clap knows no groups of subcommands.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Write", &["create", "append"]),
+    ("Read", &["get", "cat", "info"]),
+    ("Share", &["serve", "clone"]),
+    ("Trust", &["audit"]),
+];
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -55,135 +66,9 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct BenchPeer {
-    /// Which one.
-    pub(crate) workload: String,
-
-    /// Its settings: --name value ...
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) settings: Vec<String>,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Place {
     /// The feed's directory.
     pub(crate) dir: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Create {
-    /// The directory to make.
-    pub(crate) dir: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Append {
-    /// The feed's directory.
-    pub(crate) dir: PathBuf,
-
-    /// Texts to append, a block each. Without any, and without --file, standard input is appended.
-    #[arg(conflicts_with_all = ["file", "lines"])]
-    pub(crate) texts: Vec<String>,
-
-    /// Append this file (may be given several times).
-    #[arg(long, short)]
-    pub(crate) file: Vec<PathBuf>,
-
-    /// The size of the blocks that files and standard input are cut into: 64k, 1MiB, ...
-    #[arg(long, short, value_parser = parse_size, default_value = "64k")]
-    pub(crate) block: usize,
-
-    /// Make a block of each line, without its line end.
-    #[arg(long, short, conflicts_with = "block")]
-    pub(crate) lines: bool,
-
-    /// Which JavaScript version's form the signatures shall have. Both versions read those of 8.
-    #[arg(long, value_enum, default_value = "8")]
-    pub(crate) dialect: Form,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Get {
-    /// The feed's directory.
-    pub(crate) dir: PathBuf,
-
-    /// The numbers of the blocks, counted from 0.
-    #[arg(required = true)]
-    pub(crate) blocks: Vec<u64>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Audit {
-    /// The feed's directory.
-    pub(crate) dir: PathBuf,
-
-    /// Check the hashes against one another, the signatures, and the bitfield, too.
-    #[arg(long)]
-    pub(crate) deep: bool,
-
-    /// Bring the feed back to the longest length that is proved, and forget blocks that are bad, so that they can be fetched
-    /// again. With --deep the bitfield is made anew from all that is stored. What can't be proved is given up.
-    #[arg(long)]
-    pub(crate) repair: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Serve {
-    /// The feed's directory.
-    pub(crate) dir: PathBuf,
-
-    /// The address to listen on. Port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:0")]
-    pub(crate) tcp: SocketAddr,
-
-    /// Stop after the first connection has ended.
-    #[arg(long)]
-    pub(crate) once: bool,
-
-    /// End each connection once the other side has everything, instead of passing on what is appended later.
-    #[arg(long)]
-    pub(crate) not_live: bool,
-
-    /// Append each line of standard input while serving.
-    #[arg(long, short)]
-    pub(crate) lines: bool,
-
-    /// How many connections there may be at a time.
-    #[arg(long, value_name = "COUNT", default_value_t = 1024)]
-    pub(crate) connections: usize,
-
-    /// How many of them from one address. This machine itself isn't counted.
-    #[arg(long, value_name = "COUNT", default_value_t = 32)]
-    pub(crate) per_address: usize,
-
-    /// The dialect to speak, and the form of signatures.
-    #[arg(long, value_enum, default_value = "8")]
-    pub(crate) dialect: Form,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CloneFeed {
-    /// The link: hyper://KEY?peer=HOST:PORT, as `serve` prints it. A bare key will do with --peer.
-    pub(crate) link: Link,
-
-    /// The directory to clone to. Run again to go on where it stopped.
-    pub(crate) dir: PathBuf,
-
-    /// A peer to connect to, HOST:PORT, besides those in the link.
-    #[arg(long)]
-    pub(crate) peer: Vec<String>,
-
-    /// Stay connected and fetch what is appended later.
-    #[arg(long)]
-    pub(crate) live: bool,
-
-    /// With --live: stop once this many blocks are here.
-    #[arg(long, requires = "live", value_name = "LENGTH")]
-    pub(crate) until: Option<u64>,
-
-    /// The dialect to speak.
-    #[arg(long, value_enum, default_value = "auto")]
-    pub(crate) dialect: Choice,
 }
 
 /// A form of signatures and handshakes.
@@ -229,14 +114,68 @@ impl From<Choice> for DialectChoice {
     }
 }
 
+impl Arguments {
+    /// Reads the command line. If it is wrong, or asks for help, this ends the process.
+    pub(crate) fn read() -> Self {
+        let matches: ArgMatches = command().get_matches();
+        Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// The program with all its commands, and its help in groups.
+pub(crate) fn command() -> clap::Command {
+    let mut command = Arguments::command();
+    // So that the help command, which clap adds, is there.
+    command.build();
+    let template = format!(
+        "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{}\n\nOptions:\n{{options}}{{after-help}}",
+        list(&command)
+    );
+    Arguments::command().help_template(template)
+}
+
+/// The commands in their groups, with what each does.
+fn list(command: &clap::Command) -> String {
+    let names = GROUPS.iter().flat_map(|(_, names)| names.iter());
+    let width = names.map(|name| name.len()).max().unwrap_or_default();
+    let mut groups = Vec::new();
+    for (heading, names) in GROUPS {
+        let mut group = format!("{heading}:");
+        for name in names {
+            let about = command
+                .find_subcommand(name)
+                .and_then(|found| found.get_about());
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            group += &format!("\n  {name:width$}  {about}");
+        }
+        groups.push(group);
+    }
+    groups.join("\n\n")
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn each_command_stands_in_one_group() {
+        let mut listed: Vec<&str> = GROUPS
+            .iter()
+            .flat_map(|(_, names)| *names)
+            .copied()
+            .collect();
+        let command = Arguments::command();
+        let visible = command
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set());
+        let mut visible: Vec<&str> = visible.map(clap::Command::get_name).collect();
+        listed.sort_unstable();
+        visible.sort_unstable();
+        assert_eq!(listed, visible);
     }
 }

@@ -1,14 +1,14 @@
 //! The commands, one file each.
 
-mod append;
-mod audit;
-mod bench_peer;
+pub(crate) mod append;
+pub(crate) mod audit;
+pub(crate) mod bench_peer;
 mod cat;
-mod clone;
-mod create;
-mod get;
+pub(crate) mod clone;
+pub(crate) mod create;
+pub(crate) mod get;
 mod info;
-mod serve;
+pub(crate) mod serve;
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! What went wrong, as an exit code, a message, and a hint at the next step.
 
-use std::{fmt, io, path::Path, process::ExitCode};
+use std::{borrow::Cow, fmt, io, path::Path, process::ExitCode};
 
 use hypercore::{Error, FeedError, PeerError, ProtocolError, StorageError};
 
@@ -9,7 +9,7 @@ use hypercore::{Error, FeedError, PeerError, ProtocolError, StorageError};
 pub(crate) struct Failure {
     code: Code,
     message: String,
-    hint: Option<&'static str>,
+    hint: Option<Cow<'static, str>>,
 }
 
 /// The documented exit codes.
@@ -33,8 +33,9 @@ impl Failure {
         }
     }
 
-    pub(crate) fn hint(mut self, hint: &'static str) -> Self {
-        self.hint = Some(hint);
+    /// Says what to do about it.
+    pub(crate) fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
 
@@ -59,8 +60,8 @@ impl Failure {
         self.code as u8
     }
 
-    pub(crate) fn next_step(&self) -> Option<&'static str> {
-        self.hint
+    pub(crate) fn next_step(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 }
 
@@ -76,7 +77,7 @@ impl From<Error> for Failure {
         Failure {
             code,
             message: chain(&error),
-            hint,
+            hint: hint.map(Cow::Borrowed),
         }
     }
 }

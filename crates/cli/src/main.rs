@@ -13,12 +13,10 @@ mod units;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::{arguments::Arguments, output::Output};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::read();
     let output = Output::new(arguments.json);
     let command = commands::run(arguments.command, output);
     match async_std::task::block_on(interrupt::unless_interrupted(command)) {

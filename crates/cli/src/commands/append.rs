@@ -3,24 +3,51 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
+use clap::Args;
 use hypercore::Hypercore;
 use serde_json::json;
 
 use super::{close, open};
 use crate::{
-    arguments::Append,
+    arguments::Form,
     failure::{Code, Failure},
     output::Output,
-    units::MAX_BLOCK,
+    units::{MAX_BLOCK, parse_size},
 };
 
 /// How many bytes, and how many blocks, share a signature when much is appended.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 const BATCH_BLOCKS: usize = 4096;
+
+#[derive(Debug, Args)]
+pub(crate) struct Append {
+    /// The feed's directory.
+    pub(crate) dir: PathBuf,
+
+    /// Texts to append, a block each. Without any, and without --file, standard input is appended.
+    #[arg(conflicts_with_all = ["file", "lines"])]
+    pub(crate) texts: Vec<String>,
+
+    /// Append this file (may be given several times).
+    #[arg(long, short)]
+    pub(crate) file: Vec<PathBuf>,
+
+    /// The size of the blocks that files and standard input are cut into: 64k, 1MiB, ...
+    #[arg(long, short, value_parser = parse_size, default_value = "64k")]
+    pub(crate) block: usize,
+
+    /// Make a block of each line, without its line end.
+    #[arg(long, short, conflicts_with = "block")]
+    pub(crate) lines: bool,
+
+    /// Which JavaScript version's form the signatures shall have. Both versions read those of 8.
+    #[arg(long, value_enum, default_value = "8")]
+    pub(crate) dialect: Form,
+}
 
 pub(super) async fn run(arguments: Append, output: &Output) -> Result<(), Failure> {
     let dir = &arguments.dir;

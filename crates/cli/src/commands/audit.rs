@@ -1,14 +1,31 @@
 //! `hypercore audit DIR`
 
+use std::path::PathBuf;
+
+use clap::Args;
 use hypercore::{AuditReport, Hypercore, Recovery};
 use serde_json::json;
 
 use super::close;
 use crate::{
-    arguments::Audit,
     failure::{Code, Failure},
     output::Output,
 };
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// The feed's directory.
+    pub(crate) dir: PathBuf,
+
+    /// Check the hashes against one another, the signatures, and the bitfield, too.
+    #[arg(long)]
+    pub(crate) deep: bool,
+
+    /// Bring the feed back to the longest length that is proved, and forget blocks that are bad, so that they can be fetched
+    /// again. With --deep the bitfield is made anew from all that is stored. What can't be proved is given up.
+    #[arg(long)]
+    pub(crate) repair: bool,
+}
 
 pub(super) async fn run(arguments: Audit, output: &Output) -> Result<(), Failure> {
     let dir = &arguments.dir;

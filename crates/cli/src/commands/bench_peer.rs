@@ -8,16 +8,26 @@ mod network;
 
 use std::{collections::BTreeMap, future::Future, path::PathBuf, str::FromStr};
 
+use clap::Args;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use serde_json::json;
 
 use crate::{
-    arguments::BenchPeer,
     commands::bench_peer::meter::Report,
     failure::{Code, Failure},
     output::Output,
 };
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchPeer {
+    /// Which one.
+    pub(crate) workload: String,
+
+    /// Its settings: --name value ...
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) settings: Vec<String>,
+}
 
 pub(super) async fn run(arguments: BenchPeer, output: &Output) -> Result<(), Failure> {
     let settings = Settings::parse(&arguments.settings)?;

@@ -1,22 +1,49 @@
 //! `hypercore clone LINK DIR [--live] [--dialect 8|9|auto]`
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use async_std::{net::TcpStream, task};
+use clap::Args;
 use futures_lite::FutureExt;
 use hypercore::{Hypercore, Role, Session};
 use serde_json::json;
 
 use super::close;
 use crate::{
-    arguments::CloneFeed,
+    arguments::Choice,
     failure::{Code, Failure},
+    link::Link,
     output::Output,
     progress,
 };
 
 /// How long a peer may take to answer a call.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+#[derive(Debug, Args)]
+pub(crate) struct CloneFeed {
+    /// The link: hyper://KEY?peer=HOST:PORT, as `serve` prints it. A bare key will do with --peer.
+    pub(crate) link: Link,
+
+    /// The directory to clone to. Run again to go on where it stopped.
+    pub(crate) dir: PathBuf,
+
+    /// A peer to connect to, HOST:PORT, besides those in the link.
+    #[arg(long)]
+    pub(crate) peer: Vec<String>,
+
+    /// Stay connected and fetch what is appended later.
+    #[arg(long)]
+    pub(crate) live: bool,
+
+    /// With --live: stop once this many blocks are here.
+    #[arg(long, requires = "live", value_name = "LENGTH")]
+    pub(crate) until: Option<u64>,
+
+    /// The dialect to speak.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) dialect: Choice,
+}
 
 pub(super) async fn run(arguments: CloneFeed, output: &Output) -> Result<(), Failure> {
     let dir = &arguments.dir;

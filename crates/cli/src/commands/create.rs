@@ -1,15 +1,23 @@
 //! `hypercore create DIR`
 
+use std::path::PathBuf;
+
+use clap::Args;
 use hypercore::Hypercore;
 use serde_json::json;
 
 use super::close;
 use crate::{
-    arguments::Create,
     failure::{Code, Failure},
     link::Link,
     output::Output,
 };
+
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// The directory to make.
+    pub(crate) dir: PathBuf,
+}
 
 pub(super) async fn run(arguments: Create, output: &Output) -> Result<(), Failure> {
     let dir = &arguments.dir;

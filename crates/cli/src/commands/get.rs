@@ -1,18 +1,28 @@
 //! `hypercore get DIR INDEX...`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use clap::Args;
 use data_encoding::BASE64;
 use hypercore::{Dialect, Hypercore};
 use serde_json::{Value, json};
 
 use super::{close, open};
 use crate::{
-    arguments::Get,
     failure::{Code, Failure},
     output::Output,
 };
+
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    /// The feed's directory.
+    pub(crate) dir: PathBuf,
+
+    /// The numbers of the blocks, counted from 0.
+    #[arg(required = true)]
+    pub(crate) blocks: Vec<u64>,
+}
 
 pub(super) async fn run(arguments: Get, output: &Output) -> Result<(), Failure> {
     let dir = &arguments.dir;

@@ -3,24 +3,59 @@
 use std::{
     io::{self, BufRead},
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use async_std::{
     net::{TcpListener, TcpStream},
     task,
 };
+use clap::Args;
 use futures_lite::{FutureExt, StreamExt};
 use hypercore::{Gate, GateLimits, Hypercore, Pass, Role};
 use serde_json::json;
 
 use super::{close, open};
 use crate::{
-    arguments::Serve,
+    arguments::Form,
     failure::{Code, Failure},
     link::Link,
     output::Output,
 };
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The feed's directory.
+    pub(crate) dir: PathBuf,
+
+    /// The address to listen on. Port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub(crate) tcp: SocketAddr,
+
+    /// Stop after the first connection has ended.
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// End each connection once the other side has everything, instead of passing on what is appended later.
+    #[arg(long)]
+    pub(crate) not_live: bool,
+
+    /// Append each line of standard input while serving.
+    #[arg(long, short)]
+    pub(crate) lines: bool,
+
+    /// How many connections there may be at a time.
+    #[arg(long, value_name = "COUNT", default_value_t = 1024)]
+    pub(crate) connections: usize,
+
+    /// How many of them from one address. This machine itself isn't counted.
+    #[arg(long, value_name = "COUNT", default_value_t = 32)]
+    pub(crate) per_address: usize,
+
+    /// The dialect to speak, and the form of signatures.
+    #[arg(long, value_enum, default_value = "8")]
+    pub(crate) dialect: Form,
+}
 
 pub(super) async fn run(arguments: Serve, output: &Output) -> Result<(), Failure> {
     let dir = &arguments.dir;
