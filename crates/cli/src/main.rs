@@ -3,12 +3,18 @@
 //! Data goes to standard output and nothing else does; what a person wants to know meanwhile goes to standard error.
 
 mod arguments;
+mod calls;
 mod commands;
+mod duplex;
 mod failure;
 mod interrupt;
+mod known_peers;
 mod link;
 mod output;
 mod progress;
+mod rate;
+mod screen;
+mod span;
 mod units;
 
 use std::process::ExitCode;

@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::failure::{Code, Failure};
+use crate::{
+    failure::{Code, Failure},
+    screen,
+};
 
 /// Where a command writes to.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +57,7 @@ impl Output {
     /// A line for people only.
     pub(crate) fn tell(&self, human: impl fmt::Display) {
         if !self.json {
-            // Nobody can be told that standard error is gone.
-            let _ = writeln!(io::stderr(), "{human}");
+            screen::line(human);
         }
     }
 
@@ -79,10 +81,9 @@ impl Output {
             let fields = json!({ "code": failure.code(), "message": failure.to_string() });
             let _ = self.line("error", fields);
         }
-        let mut err = io::stderr();
-        let _ = writeln!(err, "error: {failure}");
+        screen::line(format_args!("error: {failure}"));
         if let Some(hint) = failure.next_step() {
-            let _ = writeln!(err, "hint: {hint}");
+            screen::line(format_args!("hint: {hint}"));
         }
     }
 

@@ -1,36 +1,41 @@
-//! `hypercore serve DIR [--tcp ADDR] [--once] [--lines]`
+//! `hypercore serve FEED...`: lets others clone feeds, all of them on one port.
+
+mod guests;
+mod listener;
+mod table;
 
 use std::{
     io::{self, BufRead},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     path::{Path, PathBuf},
 };
 
-use async_std::{
-    net::{TcpListener, TcpStream},
-    task,
-};
+use async_std::task;
 use clap::Args;
-use futures_lite::{FutureExt, StreamExt};
-use hypercore::{Gate, GateLimits, Hypercore, Pass, Role};
+use futures_lite::FutureExt;
+use hypercore::{Dialect, Hypercore, Transport};
 use serde_json::json;
 
-use super::{close, open};
-use crate::{
-    arguments::Form,
-    failure::{Code, Failure},
-    link::Link,
-    output::Output,
+use self::{
+    guests::Guests,
+    listener::{accept, accept_one, bind},
 };
+use super::close;
+use crate::{arguments::Form, duplex, failure::Failure, link::Link, output::Output};
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// The feed's directory.
-    pub(crate) dir: PathBuf,
+    /// The directories of the feeds.
+    #[arg(required = true, value_name = "FEED")]
+    pub(crate) feeds: Vec<PathBuf>,
 
-    /// The address to listen on. Port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:0")]
-    pub(crate) tcp: SocketAddr,
+    /// The address to listen on. Port 0 takes a free one. Default: 0.0.0.0:49737, or another port if that one is taken.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) tcp: Option<SocketAddr>,
+
+    /// Serve one peer over standard input and output instead. Made for: clone --via 'ssh host hypercore serve --stdio feed'
+    #[arg(long, conflicts_with_all = ["tcp", "lines", "json"])]
+    pub(crate) stdio: bool,
 
     /// Stop after the first connection has ended.
     #[arg(long)]
@@ -40,7 +45,11 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub(crate) not_live: bool,
 
-    /// Append each line of standard input while serving.
+    /// Write nothing: answer requests, but fetch nothing from those who connect.
+    #[arg(long, conflicts_with = "lines")]
+    pub(crate) read_only: bool,
+
+    /// Append each line of standard input to the first feed while serving.
     #[arg(long, short)]
     pub(crate) lines: bool,
 
@@ -58,31 +67,84 @@ pub(crate) struct Serve {
 }
 
 pub(super) async fn run(arguments: Serve, output: &Output) -> Result<(), Failure> {
-    let dir = &arguments.dir;
-    let feed = open(dir, arguments.dialect.into()).await?;
-    let listener = TcpListener::bind(arguments.tcp)
-        .await
-        .map_err(|error| cannot_listen(arguments.tcp, error))?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| cannot_listen(arguments.tcp, error))?;
-    announce(&feed, address, output)?;
+    let mut feeds = Vec::new();
+    for dir in &arguments.feeds {
+        let feed = open(dir, arguments.dialect.into(), arguments.read_only).await?;
+        feeds.push((dir.clone(), feed));
+    }
+    let guests = Guests::new(feeds.iter().map(|(_, feed)| feed.clone()), &arguments)?;
     let served = async {
-        match arguments.once {
-            true => serve_once(&feed, &listener, &arguments, output).await,
-            false => serve_all(&feed, &listener, &arguments, output).await,
+        match arguments.stdio {
+            true => stdio(&guests, &feeds, output).await,
+            false => tcp(&guests, &feeds, &arguments, output).await,
         }
     };
-    match arguments.lines {
-        true => served.or(append_lines(dir, &feed)).await?,
-        false => served.await?,
+    match feeds.first().filter(|_| arguments.lines) {
+        Some((dir, feed)) => served.or(append_lines(dir, feed)).await?,
+        None => served.await?,
     }
-    close(dir, &feed).await
+    for (dir, feed) in &feeds {
+        close(dir, feed).await?;
+    }
+    Ok(())
 }
 
-fn announce(feed: &Hypercore, address: SocketAddr, output: &Output) -> Result<(), Failure> {
+async fn open(dir: &Path, dialect: Dialect, read_only: bool) -> Result<Hypercore, Failure> {
+    Hypercore::builder(dir)
+        .create_if_missing(false)
+        .dialect(dialect)
+        .read_only(read_only)
+        .open()
+        .await
+        .map_err(|error| Failure::at(dir, error))
+}
+
+async fn stdio(
+    guests: &Guests,
+    feeds: &[(PathBuf, Hypercore)],
+    output: &Output,
+) -> Result<(), Failure> {
+    for (dir, feed) in feeds {
+        output.tell(format_args!(
+            "serving    {}   {} blocks   on standard input and output",
+            dir.display(),
+            feed.len()
+        ));
+    }
+    let transport = Transport::Other("stdio");
+    guests
+        .serve(duplex::stdio(), None, transport, None, output)
+        .await
+}
+
+async fn tcp(
+    guests: &Guests,
+    feeds: &[(PathBuf, Hypercore)],
+    arguments: &Serve,
+    output: &Output,
+) -> Result<(), Failure> {
+    let (listener, address) = bind(arguments.tcp).await?;
+    for (dir, feed) in feeds {
+        announce(dir, feed, address, output)?;
+    }
+    let served = async {
+        match arguments.once {
+            true => accept_one(&listener, guests, output).await,
+            false => accept(&listener, guests, arguments, output).await,
+        }
+    };
+    let shown = table::show(guests, output);
+    served.or(shown).await
+}
+
+fn announce(
+    dir: &Path,
+    feed: &Hypercore,
+    address: SocketAddr,
+    output: &Output,
+) -> Result<(), Failure> {
     let reachable = match address.ip() {
-        ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ip if ip.is_unspecified() => own_address(),
         ip => ip,
     };
     let link = Link {
@@ -90,14 +152,14 @@ fn announce(feed: &Hypercore, address: SocketAddr, output: &Output) -> Result<()
         peers: vec![SocketAddr::new(reachable, address.port()).to_string()],
     };
     output.tell(format_args!(
-        "serving  {} blocks, {} bytes   tcp {address}",
+        "serving    {}   {} blocks, {} bytes   tcp {address}",
+        dir.display(),
         feed.len(),
         feed.byte_len()
     ));
-    if address.ip().is_unspecified() {
-        output.tell("         on another machine put this one's address in the link");
-    }
-    output.tell(format_args!("clone with:   hypercore clone '{link}' DIR"));
+    output.tell(format_args!(
+        "on the other machine:   hypercore clone '{link}' DIR"
+    ));
     let fields = json!({
         "link": link.to_string(),
         "address": address.to_string(),
@@ -111,99 +173,15 @@ fn announce(feed: &Hypercore, address: SocketAddr, output: &Output) -> Result<()
     output.result("listening", fields, link)
 }
 
-async fn serve_once(
-    feed: &Hypercore,
-    listener: &TcpListener,
-    arguments: &Serve,
-    output: &Output,
-) -> Result<(), Failure> {
-    let (socket, from) = listener.accept().await?;
-    let live = !arguments.not_live;
-    connection(feed.clone(), socket, from, None, live, *output).await
-}
-
-async fn serve_all(
-    feed: &Hypercore,
-    listener: &TcpListener,
-    arguments: &Serve,
-    output: &Output,
-) -> Result<(), Failure> {
-    let mut limits = GateLimits::default();
-    limits.connections = arguments.connections;
-    limits.per_address = arguments.per_address;
-    let gate = Gate::new(limits);
-    let mut incoming = listener.incoming();
-    while let Some(socket) = incoming.next().await {
-        // Out of descriptors, or a peer that left before it was greeted: others may come.
-        let Ok(socket) = socket else { continue };
-        let Ok(from) = socket.peer_addr() else {
-            continue;
-        };
-        let pass = match gate.admit(from.ip()) {
-            Ok(pass) => pass,
-            Err(reason) => {
-                turned_away(from, &reason.to_string(), output)?;
-                continue;
-            }
-        };
-        let (feed, live, output) = (feed.clone(), !arguments.not_live, *output);
-        // What ends one connection doesn't end the others; it was told already.
-        task::spawn(connection(feed, socket, from, Some(pass), live, output));
-    }
-    Ok(())
-}
-
-/// Serves one peer to the end of its connection, and tells of it.
-async fn connection(
-    feed: Hypercore,
-    socket: TcpStream,
-    from: SocketAddr,
-    pass: Option<Pass>,
-    live: bool,
-    output: Output,
-) -> Result<(), Failure> {
-    let peer = from.to_string();
-    output.news(
-        "connected",
-        json!({ "peer": &peer }),
-        format_args!("peer     {peer}"),
-    )?;
-    let _ = socket.set_nodelay(true);
-    let mut replicate = feed.replicate(Role::Responder, socket).live(live);
-    if let Some(pass) = pass {
-        replicate = replicate.pass(pass);
-    }
-    match replicate.await {
-        Ok(session) => {
-            let fields = json!({
-                "peer": &peer,
-                "finished": session.finished,
-                "bytes_sent": session.bytes_sent,
-                "bytes_received": session.bytes_received,
-            });
-            let human = format!("done     {peer}   sent {} bytes", session.bytes_sent);
-            output.news("disconnected", fields, human)
-        }
-        Err(error) => {
-            let failure = Failure::from(error);
-            let fields = json!({ "peer": &peer, "finished": false, "error": failure.to_string() });
-            output.news(
-                "disconnected",
-                fields,
-                format_args!("lost     {peer}   {failure}"),
-            )?;
-            Err(failure)
-        }
-    }
-}
-
-fn turned_away(from: SocketAddr, reason: &str, output: &Output) -> Result<(), Failure> {
-    let peer = from.to_string();
-    output.news(
-        "turned_away",
-        json!({ "peer": &peer, "reason": reason }),
-        format_args!("away     {peer}   {reason}"),
-    )
+/// The address under which others on the network most likely reach this machine: the one it would send from.
+fn own_address() -> IpAddr {
+    let asked = || {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        // An address that is kept for documents. Connecting such a socket sends nothing.
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+        Ok::<_, io::Error>(socket.local_addr()?.ip())
+    };
+    asked().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
 /// Appends standard input, line by line, until it ends; then waits for the serving to end.
@@ -225,9 +203,4 @@ async fn append_lines(dir: &Path, feed: &Hypercore) -> Result<(), Failure> {
             .await
             .map_err(|error| Failure::at(dir, error))?;
     }
-}
-
-fn cannot_listen(address: SocketAddr, error: io::Error) -> Failure {
-    Failure::new(Code::Other, format!("cannot listen on {address}: {error}"))
-        .hint("choose another address with --tcp, or port 0 for a free one")
 }

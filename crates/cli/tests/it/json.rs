@@ -100,9 +100,13 @@ fn serve_and_clone_tell_of_connections_and_of_the_outcome() {
         (&summary["have"], &summary["complete"]),
         (&json!(2), &json!(true))
     );
+    let reached = cloned.line("connected");
+    assert_eq!(fields(&reached), ["dialect", "peer"]);
+    assert_eq!(reached["peer"], served.listening["address"]);
     for line in cloned.lines() {
+        let kind = line["type"].as_str().unwrap();
         assert!(
-            line["type"] == "summary" || line["type"] == "progress",
+            ["connected", "progress", "summary"].contains(&kind),
             "{line}"
         );
     }

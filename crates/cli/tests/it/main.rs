@@ -8,4 +8,6 @@ mod crowd;
 mod exit;
 mod json;
 mod local;
+mod network;
 mod program;
+mod proxy;

@@ -85,9 +85,24 @@ pub(crate) fn start(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> R
     running
 }
 
+/// The same in a directory.
+pub(crate) fn start_in(
+    dir: &Path,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Running {
+    let mut running = spawn_in(dir, arguments);
+    running.stdout = running.child.stdout.take().map(Drain::new);
+    running
+}
+
 fn spawn(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
+    spawn_in(Path::new("."), arguments)
+}
+
+fn spawn_in(dir: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
     let mut child = Command::new(env!("CARGO_BIN_EXE_hypercore"))
         .args(arguments)
+        .current_dir(dir)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -143,6 +158,20 @@ pub(crate) fn wait_until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
 impl Running {
     pub(crate) fn stdin(&mut self) -> ChildStdin {
         self.child.stdin.take().unwrap()
+    }
+
+    /// Ends it at once, in the middle of whatever it does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// The lines of JSON that it has printed so far.
+    pub(crate) fn lines_so_far(&self) -> Vec<Value> {
+        let bytes = self.stdout.as_ref().unwrap().so_far();
+        let whole = bytes.iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
+        let text = std::str::from_utf8(&bytes[..whole]).unwrap();
+        text.lines().map(parse).collect()
     }
 
     /// Presses Ctrl-C.
@@ -239,8 +268,14 @@ impl Served {
     /// Serves a directory on a free port, with more arguments.
     #[track_caller]
     pub(crate) fn start(dir: &Path, more: &[&str]) -> Served {
+        Served::start_at(dir, "127.0.0.1:0", more)
+    }
+
+    /// The same at an address.
+    #[track_caller]
+    pub(crate) fn start_at(dir: &Path, address: &str, more: &[&str]) -> Served {
         let dir = dir.to_str().unwrap();
-        let mut arguments = vec!["--json", "serve", dir, "--tcp", "127.0.0.1:0"];
+        let mut arguments = vec!["--json", "serve", dir, "--tcp", address];
         arguments.extend(more);
         let mut running = spawn(arguments);
         let mut stdout = BufReader::new(running.child.stdout.take().unwrap());
