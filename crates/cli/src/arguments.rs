@@ -6,14 +6,14 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand,
 use hypercore::{Dialect, DialectChoice};
 
 use crate::commands::{
-    append::Append, audit::Audit, bench_peer::BenchPeer, clone::CloneFeed, create::Create,
-    get::Get, serve::Serve,
+    append::Append, audit::Audit, bench_peer::BenchPeer, cat::Cat, clone::CloneFeed,
+    create::Create, get::Get, serve::Serve, tail::Tail,
 };
 
 /// The commands that `hypercore --help` lists, in groups. clap knows no groups of subcommands.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Write", &["create", "append"]),
-    ("Read", &["get", "cat", "info"]),
+    ("Read", &["get", "cat", "tail", "info"]),
     ("Share", &["serve", "clone"]),
     ("Trust", &["audit"]),
 ];
@@ -48,10 +48,12 @@ pub(crate) enum Command {
     Create(Create),
     /// Append blocks: the texts given, files, or standard input.
     Append(Append),
-    /// Print all blocks, one after the other.
-    Cat(Place),
+    /// Print all blocks, or a range of blocks or bytes.
+    Cat(Cat),
     /// Print single blocks.
     Get(Get),
+    /// Print the last blocks, and follow what is appended.
+    Tail(Tail),
     /// Print what is known of a feed.
     Info(Place),
     /// Check what is stored, and repair it if told to.

@@ -78,6 +78,8 @@ pub(crate) struct Terms {
 /// The calls of a feed. Dropping them ends them.
 pub(crate) struct Calls {
     tasks: Vec<task::JoinHandle<Result<Session, Failure>>>,
+    /// How those did that have ended.
+    results: Vec<Result<Session, Failure>>,
     shared: Arc<Shared>,
 }
 
@@ -125,7 +127,11 @@ impl Calls {
             task::spawn(call.run(hope))
         });
         let tasks = tasks.collect();
-        Calls { tasks, shared }
+        Calls {
+            tasks,
+            results: Vec::new(),
+            shared,
+        }
     }
 
     /// Lets the connections end once nothing is left to exchange.
@@ -138,14 +144,14 @@ impl Calls {
         self.shared.state().reached
     }
 
-    /// Waits until the last one has ended, and says how each did.
+    /// Waits until the last one has ended, and says how each did. Dropping the future loses nothing.
     pub(crate) async fn ended(&mut self) -> Vec<Result<Session, Failure>> {
-        let mut results = Vec::new();
-        for task in &mut self.tasks {
-            results.push(task.await);
+        while let Some(task) = self.tasks.last_mut() {
+            let result = task.await;
+            self.tasks.pop();
+            self.results.push(result);
         }
-        self.tasks.clear();
-        results
+        std::mem::take(&mut self.results)
     }
 
     /// Ends them, gives the peers a moment to hear of it, and says how each did whose end wasn't told yet.

@@ -3,12 +3,13 @@
 pub(crate) mod append;
 pub(crate) mod audit;
 pub(crate) mod bench_peer;
-mod cat;
+pub(crate) mod cat;
 pub(crate) mod clone;
 pub(crate) mod create;
 pub(crate) mod get;
 mod info;
 pub(crate) mod serve;
+pub(crate) mod tail;
 
 use std::path::Path;
 
@@ -24,6 +25,7 @@ pub(crate) async fn run(command: Command, output: Output) -> Result<(), Failure>
         Command::Append(arguments) => append::run(arguments, output).await,
         Command::Cat(arguments) => cat::run(arguments, output).await,
         Command::Get(arguments) => get::run(arguments, output).await,
+        Command::Tail(arguments) => tail::run(arguments, output).await,
         Command::Info(arguments) => info::run(arguments, output).await,
         Command::Audit(arguments) => audit::run(arguments, output).await,
         Command::Serve(arguments) => serve::run(arguments, output).await,
@@ -42,7 +44,17 @@ async fn open(dir: &Path, dialect: Dialect) -> Result<Hypercore, Failure> {
         .map_err(|error| Failure::at(dir, error))
 }
 
+/// Opens a feed that must be there, and lets it fetch nothing but what is asked for.
+pub(crate) async fn open_sparse(dir: &Path) -> Result<Hypercore, Failure> {
+    Hypercore::builder(dir)
+        .create_if_missing(false)
+        .sparse(true)
+        .open()
+        .await
+        .map_err(|error| Failure::at(dir, error))
+}
+
 /// Closes a feed whose command is done.
-async fn close(dir: &Path, feed: &Hypercore) -> Result<(), Failure> {
+pub(crate) async fn close(dir: &Path, feed: &Hypercore) -> Result<(), Failure> {
     feed.close().await.map_err(|error| Failure::at(dir, error))
 }

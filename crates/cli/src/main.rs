@@ -14,6 +14,7 @@ mod output;
 mod progress;
 mod rate;
 mod screen;
+mod source;
 mod span;
 mod units;
 

@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
 };
 
+use data_encoding::BASE64;
 use serde_json::{Value, json};
 
 use crate::{
@@ -58,6 +59,18 @@ impl Output {
     pub(crate) fn tell(&self, human: impl fmt::Display) {
         if !self.json {
             screen::line(human);
+        }
+    }
+
+    /// A block: its bytes, or a line of JSON in which they travel as base64.
+    pub(crate) fn block(&self, index: u64, block: &[u8]) -> Result<(), Failure> {
+        match self.json {
+            true => {
+                let data = BASE64.encode(block);
+                let fields = json!({ "index": index, "len": block.len(), "data": data });
+                self.line("block", fields)
+            }
+            false => self.data(block),
         }
     }
 

@@ -27,7 +27,6 @@ enum Bound {
 
 impl Span {
     /// The whole.
-    #[cfg(test)]
     pub(crate) const ALL: Span = Span {
         start: Bound::Start(0),
         end: Bound::End(0),

@@ -11,3 +11,4 @@ mod local;
 mod network;
 mod program;
 mod proxy;
+mod reading;

@@ -166,6 +166,12 @@ impl Running {
         self.child.wait().unwrap();
     }
 
+    /// What it has printed so far.
+    pub(crate) fn output_so_far(&self) -> String {
+        let bytes = self.stdout.as_ref().unwrap().so_far();
+        String::from_utf8(bytes).unwrap()
+    }
+
     /// The lines of JSON that it has printed so far.
     pub(crate) fn lines_so_far(&self) -> Vec<Value> {
         let bytes = self.stdout.as_ref().unwrap().so_far();
