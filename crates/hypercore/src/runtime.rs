@@ -7,6 +7,8 @@
 mod async_std;
 
 use std::{any::Any, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+#[cfg(feature = "async-std")]
+use std::{sync::LazyLock, time::Instant};
 
 use noise::KeyPair;
 
@@ -23,7 +25,8 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// Implement it to run feeds on another executor, or on a virtual clock:
 /// [`Builder::runtime`](crate::Builder::runtime) takes it.
 pub trait Runtime: fmt::Debug + Send + Sync + 'static {
-    /// The time since a start of the runtime's choosing. Never goes backwards.
+    /// The time since a start of the runtime's choosing. Never goes backwards. All runtimes that meet on one connection, its
+    /// own and those of its feeds, have to agree on the start.
     fn now(&self) -> Duration;
 
     /// Completes after `duration`.
@@ -83,7 +86,28 @@ pub fn generate_noise_key_pair() -> Result<KeyPair> {
 /// The runtime of a feed for which none was named.
 pub(crate) fn default_runtime() -> Option<Arc<dyn Runtime>> {
     #[cfg(feature = "async-std")]
-    return Some(Arc::new(AsyncStd::default()));
+    return Some(Arc::new(AsyncStd));
     #[cfg(not(feature = "async-std"))]
     None
+}
+
+/// The clock of the process. One for all feeds, since several of them may be on one connection.
+#[cfg(feature = "async-std")]
+fn since_start() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed()
+}
+
+#[cfg(all(test, feature = "async-std"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn feeds_that_were_opened_at_different_times_share_a_clock() {
+        let early = default_runtime().unwrap();
+        while early.now().is_zero() {}
+        let before = early.now();
+        let late = default_runtime().unwrap();
+        assert!(late.now() >= before);
+    }
 }

@@ -1,32 +1,19 @@
 //! The runtime async-std: the only file of this crate that names it.
 
-use std::{
-    any::Any,
-    net::Shutdown,
-    time::{Duration, Instant},
-};
+use std::{any::Any, net::Shutdown, time::Duration};
 
 use async_std::net::TcpStream;
 
-use super::{BoxFuture, Runtime};
+use super::{BoxFuture, Runtime, since_start};
 
 /// async-std, with its own timers and pool of blocking threads. It starts with its first use.
-#[derive(Debug)]
-pub struct AsyncStd {
-    start: Instant,
-}
-
-impl Default for AsyncStd {
-    fn default() -> Self {
-        AsyncStd {
-            start: Instant::now(),
-        }
-    }
-}
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct AsyncStd;
 
 impl Runtime for AsyncStd {
     fn now(&self) -> Duration {
-        self.start.elapsed()
+        since_start()
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<()> {
