@@ -23,7 +23,7 @@ pub enum Error {
     #[error("the feed is closed")]
     Closed,
     /// No runtime was named and the crate was built without one.
-    #[error("no runtime: enable the feature async-std or name one in the builder")]
+    #[error("no runtime: enable the feature async-std or blocking, or name one in the builder")]
     NoRuntime,
     /// The system has no randomness for keys and nonces.
     #[error("no randomness")]

@@ -39,6 +39,8 @@ mod admission;
 mod append;
 mod attached;
 mod behind;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod broadcast;
 mod builder;
 mod cache;
@@ -107,6 +109,8 @@ pub use wire::Limits as MessageLimits;
 pub use crate::encoding::Json;
 #[cfg(feature = "async-std")]
 pub use crate::runtime::AsyncStd;
+#[cfg(feature = "blocking")]
+pub use crate::runtime::Threads;
 pub use crate::{
     builder::Builder,
     cache::CacheConfig,

@@ -1,13 +1,15 @@
 //! What the facade needs of its surroundings: a clock, a timer, a place for calls that block, and randomness.
 //!
 //! Everything else is runtime-neutral: sockets come in through the `futures-io` traits, locks and channels work on any
-//! executor. The one runtime that ships is async-std, in one file behind the feature of the same name.
+//! executor. Two runtimes ship, each in one file behind a feature: async-std, and threads for programs without async.
 
 #[cfg(feature = "async-std")]
 mod async_std;
+#[cfg(feature = "blocking")]
+mod threads;
 
 use std::{any::Any, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
-#[cfg(feature = "async-std")]
+#[cfg(any(feature = "blocking", feature = "async-std"))]
 use std::{sync::LazyLock, time::Instant};
 
 use noise::KeyPair;
@@ -16,6 +18,10 @@ use crate::{Error, Result};
 
 #[cfg(feature = "async-std")]
 pub use async_std::AsyncStd;
+#[cfg(feature = "blocking")]
+pub use threads::Threads;
+#[cfg(feature = "blocking")]
+pub(crate) use threads::block_on;
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -87,12 +93,14 @@ pub fn generate_noise_key_pair() -> Result<KeyPair> {
 pub(crate) fn default_runtime() -> Option<Arc<dyn Runtime>> {
     #[cfg(feature = "async-std")]
     return Some(Arc::new(AsyncStd));
-    #[cfg(not(feature = "async-std"))]
+    #[cfg(all(feature = "blocking", not(feature = "async-std")))]
+    return Some(Arc::new(Threads));
+    #[cfg(not(any(feature = "blocking", feature = "async-std")))]
     None
 }
 
 /// The clock of the process. One for all feeds, since several of them may be on one connection.
-#[cfg(feature = "async-std")]
+#[cfg(any(feature = "blocking", feature = "async-std"))]
 fn since_start() -> Duration {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     START.elapsed()

@@ -13,7 +13,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use noise::{DialectChoice, KeyPair, Role};
 use protocol::Security;
 
-use crate::{Connection, FeedOptions, Pass, Result, core::Core};
+use crate::{Connection, FeedOptions, Pass, Result, Runtime, core::Core};
 
 /// A connection for one feed that is about to be driven. Await it, or spawn it: it does nothing by itself. Calls that wait only
 /// while something is available count on it as soon as it has become a future, though that may not have been polled yet.
@@ -90,6 +90,11 @@ impl<S> Replicate<S> {
     /// The key pair by which this side is known to the remote. Default: that of the feed.
     pub fn key_pair(self, pair: KeyPair) -> Self {
         self.with(|connection| connection.key_pair(pair))
+    }
+
+    /// The runtime to take clock and timers from. Default: that of the feed.
+    pub fn runtime(self, runtime: Arc<dyn Runtime>) -> Self {
+        self.with(|connection| connection.runtime(runtime))
     }
 
     /// Decides whether the remote is welcome, by its Noise key. See [`Connection::on_authenticate`].

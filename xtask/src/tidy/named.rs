@@ -23,6 +23,7 @@ pub(super) fn exists(test: &str, read: impl Fn(&str) -> Option<String>) -> bool 
     let (folder, module) = (krate.replace('_', "-"), modules.join("/"));
     let places = [
         format!("crates/{folder}/tests/it/{module}.rs"),
+        format!("crates/{folder}/tests/{module}/main.rs"),
         format!("crates/{folder}/src/{module}.rs"),
         format!("crates/{folder}/src/{module}/tests.rs"),
     ];
