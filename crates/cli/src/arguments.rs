@@ -2,20 +2,25 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, builder::FalseyValueParser,
+};
 use hypercore::{Dialect, DialectChoice};
 
-use crate::commands::{
-    append::Append, audit::Audit, bench_peer::BenchPeer, cat::Cat, clone::CloneFeed,
-    create::Create, get::Get, serve::Serve, tail::Tail,
+use crate::{
+    commands::{
+        append::Append, audit::Audit, bench_peer::BenchPeer, cat::Cat, clone::CloneFeed,
+        create::Create, get::Get, ls::Ls, seek::Seek, serve::Serve, tail::Tail, verify::Verify,
+    },
+    output::Output,
 };
 
 /// The commands that `hypercore --help` lists, in groups. clap knows no groups of subcommands.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Write", &["create", "append"]),
-    ("Read", &["get", "cat", "tail", "info"]),
+    ("Read", &["get", "cat", "tail", "ls", "seek", "info"]),
     ("Share", &["serve", "clone"]),
-    ("Trust", &["audit"]),
+    ("Trust", &["audit", "verify"]),
 ];
 
 const EXIT_CODES: &str = "\
@@ -34,12 +39,65 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "hypercore", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
-    /// Print JSON, one object a line, to standard output.
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
 
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// What may be said of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Print JSON, one object a line, to standard output.
+    #[arg(long, global = true, env = "HYPERCORE_JSON", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    pub(crate) json: bool,
+
+    /// In JSON, give blocks that are UTF-8 as text, and only others as base64.
+    #[arg(long, global = true, env = "HYPERCORE_UTF8", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    pub(crate) utf8: bool,
+
+    /// Whether to show progress on standard error: auto is on a terminal only.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "HYPERCORE_PROGRESS",
+        hide_env_values = true
+    )]
+    pub(crate) progress: When,
+
+    /// Whether to use colour: auto is on a terminal only, unless NO_COLOR or CLICOLOR_FORCE is set.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "HYPERCORE_COLOR",
+        hide_env_values = true
+    )]
+    pub(crate) color: When,
+}
+
+/// When to do something that only people like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<When> for anstream::ColorChoice {
+    fn from(when: When) -> Self {
+        match when {
+            When::Auto => anstream::ColorChoice::Auto,
+            When::Always => anstream::ColorChoice::Always,
+            When::Never => anstream::ColorChoice::Never,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -54,10 +112,16 @@ pub(crate) enum Command {
     Get(Get),
     /// Print the last blocks, and follow what is appended.
     Tail(Tail),
+    /// List blocks: number, place, size, whether it is here, hash.
+    Ls(Ls),
+    /// Find the block that holds a byte.
+    Seek(Seek),
     /// Print what is known of a feed.
     Info(Place),
     /// Check what is stored, and repair it if told to.
     Audit(Audit),
+    /// Check the author's signature over the tree.
+    Verify(Verify),
     /// Let others clone a feed.
     Serve(Serve),
     /// Fetch a feed from the peers that its link names.
@@ -119,9 +183,23 @@ impl From<Choice> for DialectChoice {
 impl Arguments {
     /// Reads the command line. If it is wrong, or asks for help, this ends the process.
     pub(crate) fn read() -> Self {
-        let matches: ArgMatches = command().get_matches();
-        Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        let read = command()
+            .try_get_matches()
+            .and_then(|matches| Arguments::from_arg_matches(&matches));
+        read.unwrap_or_else(|error| refuse(&error))
     }
+}
+
+/// Ends the process because the command line is wrong, or because help was asked for.
+fn refuse(error: &clap::Error) -> ! {
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if json && error.use_stderr() {
+        let message = error.render().to_string();
+        let first = message.lines().next().unwrap_or_default();
+        let message = first.strip_prefix("error: ").unwrap_or(first);
+        Output::wrong_command_line(message);
+    }
+    error.exit()
 }
 
 /// The program with all its commands, and its help in groups.

@@ -8,8 +8,11 @@ pub(crate) mod clone;
 pub(crate) mod create;
 pub(crate) mod get;
 mod info;
+pub(crate) mod ls;
+pub(crate) mod seek;
 pub(crate) mod serve;
 pub(crate) mod tail;
+pub(crate) mod verify;
 
 use std::path::Path;
 
@@ -26,8 +29,11 @@ pub(crate) async fn run(command: Command, output: Output) -> Result<(), Failure>
         Command::Cat(arguments) => cat::run(arguments, output).await,
         Command::Get(arguments) => get::run(arguments, output).await,
         Command::Tail(arguments) => tail::run(arguments, output).await,
+        Command::Ls(arguments) => ls::run(arguments, output).await,
+        Command::Seek(arguments) => seek::run(arguments, output).await,
         Command::Info(arguments) => info::run(arguments, output).await,
         Command::Audit(arguments) => audit::run(arguments, output).await,
+        Command::Verify(arguments) => verify::run(arguments, output).await,
         Command::Serve(arguments) => serve::run(arguments, output).await,
         Command::Clone(arguments) => clone::run(arguments, output).await,
         Command::BenchPeer(arguments) => bench_peer::run(arguments, output).await,

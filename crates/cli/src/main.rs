@@ -24,7 +24,9 @@ use crate::{arguments::Arguments, output::Output};
 
 fn main() -> ExitCode {
     let arguments = Arguments::read();
-    let output = Output::new(arguments.json);
+    anstream::ColorChoice::from(arguments.common.color).write_global();
+    let output = Output::new(&arguments.common);
+    screen::show(output.progress());
     let command = commands::run(arguments.command, output);
     match async_std::task::block_on(interrupt::unless_interrupted(command)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,27 +5,46 @@ use std::{
     io::{self, Write},
 };
 
+use anstyle::{AnsiColor, Style};
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
 use crate::{
+    arguments::{Common, When},
     failure::{Code, Failure},
     screen,
 };
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default();
 
 /// Where a command writes to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     json: bool,
+    utf8: bool,
+    progress: When,
 }
 
 impl Output {
-    pub(crate) fn new(json: bool) -> Self {
-        Output { json }
+    pub(crate) fn new(common: &Common) -> Self {
+        Output {
+            json: common.json,
+            utf8: common.utf8,
+            progress: common.progress,
+        }
     }
 
     pub(crate) fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// Whether to show progress. It never mixes with JSON.
+    pub(crate) fn progress(&self) -> When {
+        match self.json {
+            true => When::Never,
+            false => self.progress,
+        }
     }
 
     /// A result: `human` as a line on standard output, or the object as a line of JSON.
@@ -62,16 +81,17 @@ impl Output {
         }
     }
 
-    /// A block: its bytes, or a line of JSON in which they travel as base64.
+    /// A block: as it is, or as an object, where binary data travels as base64.
     pub(crate) fn block(&self, index: u64, block: &[u8]) -> Result<(), Failure> {
-        match self.json {
-            true => {
-                let data = BASE64.encode(block);
-                let fields = json!({ "index": index, "len": block.len(), "data": data });
-                self.line("block", fields)
-            }
-            false => self.data(block),
+        if !self.json {
+            return self.data(block);
         }
+        let text = std::str::from_utf8(block).ok().filter(|_| self.utf8);
+        let fields = match text {
+            Some(text) => json!({ "index": index, "len": block.len(), "text": text }),
+            None => json!({ "index": index, "len": block.len(), "data": BASE64.encode(block) }),
+        };
+        self.line("block", fields)
     }
 
     /// Bytes of a feed.
@@ -85,19 +105,35 @@ impl Output {
                     Code::Other,
                     format!("cannot write to standard output: {error}"),
                 )
+                .hint("is there room left where it goes to?")
             }),
         }
     }
 
     pub(crate) fn failure(&self, failure: &Failure) {
         if self.json {
-            let fields = json!({ "code": failure.code(), "message": failure.to_string() });
+            let fields = json!({
+                "code": failure.code(),
+                "message": failure.to_string(),
+                "hint": failure.next_step(),
+            });
             let _ = self.line("error", fields);
         }
-        screen::line(format_args!("error: {failure}"));
+        screen::line(format_args!("{ERROR}error:{ERROR:#} {failure}"));
         if let Some(hint) = failure.next_step() {
-            screen::line(format_args!("hint: {hint}"));
+            screen::line(format_args!("{HINT}hint:{HINT:#} {hint}"));
         }
+    }
+
+    /// What standard output says in JSON of a command line that isn't understood.
+    pub(crate) fn wrong_command_line(message: &str) {
+        let output = Output {
+            json: true,
+            utf8: false,
+            progress: When::Never,
+        };
+        let fields = json!({ "code": 2, "message": message, "hint": "see: hypercore --help" });
+        let _ = output.line("error", fields);
     }
 
     /// One object a line: `v` is the version of this output, `type` tells what the line is.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use crypto::{PublicKey, Signature};
+use crypto::{PublicKey, Signable, Signature};
 use feed::SignatureStep;
 use merkle::{Fork, Node, PortableProof, Proof, ProofRequest, RemoteTree, Roots};
 use replicate::Replicator;
@@ -162,6 +162,28 @@ impl<E: Encoding> Hypercore<E> {
     pub fn verify(&self, block: u64, signature: &Signature) -> Result<bool> {
         let roots = self.roots(block)?;
         Ok(self.core().read(|feed| feed.verify(&roots, signature)))
+    }
+
+    /// What the author signs for the feed as it was when `block` was its last one. [`PublicKey::verify`] takes it with a signature,
+    /// and tells which dialect's form that has.
+    ///
+    /// ```
+    /// # async_std::task::block_on(async {
+    /// use hypercore::{Dialect, Hypercore, Storage};
+    ///
+    /// let feed = Hypercore::builder(Storage::memory()).dialect(Dialect::V9).open().await?;
+    /// feed.append_batch(["a", "b"]).await?;
+    /// let signed = feed.signature(0)?;
+    /// assert_eq!(signed.block, 1);
+    /// let verified = feed.key().verify(&feed.signable(signed.block)?, &signed.signature).unwrap();
+    /// assert_eq!(verified.dialect(), Some(Dialect::V9));
+    /// # Ok::<_, hypercore::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn signable(&self, block: u64) -> Result<Signable> {
+        Ok(self.roots(block)?.signable())
     }
 
     /// The roots of the tree as it was when `block` was the last one, left to right.

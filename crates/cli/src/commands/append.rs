@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{close, open};
 use crate::{
     arguments::Form,
-    failure::{Code, Failure},
+    failure::Failure,
     output::Output,
     units::{MAX_BLOCK, parse_size},
 };
@@ -194,7 +194,7 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Option<Bytes>> {
 }
 
 fn unreadable(name: &str, error: io::Error) -> Failure {
-    Failure::new(Code::Other, format!("cannot read {name}: {error}"))
+    Failure::system(format_args!("cannot read {name}"), error)
 }
 
 #[cfg(test)]

@@ -188,3 +188,20 @@ fn a_directory_with_another_feed_is_left_alone() {
     run(["clone", &served.link(), &place.path("other")]).exits(1);
     assert_eq!(run(["cat", &place.path("other")]).ok().text(), "mine");
 }
+
+#[test]
+fn progress_is_drawn_on_a_terminal_or_where_it_is_asked_for() {
+    let place = Place::new();
+    let served = Served::start(&place.feed("feed", &["one", "two"]), &[]);
+    let bar = "blocks  ";
+    for (name, more, drawn) in [
+        ("auto", &[][..], false),
+        ("never", &["--progress", "never"], false),
+        ("always", &["--progress", "always"], true),
+        ("json", &["--progress", "always", "--json"], false),
+    ] {
+        let (link, copy) = (served.link(), place.path(name));
+        let ran = run(["clone", &link, &copy].iter().chain(more)).ok();
+        assert_eq!(ran.stderr.contains(bar), drawn, "{name}: {}", ran.stderr);
+    }
+}

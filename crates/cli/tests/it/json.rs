@@ -3,7 +3,7 @@
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use crate::program::{Place, Served, run};
+use crate::program::{Place, Served, run, run_in, run_with};
 
 /// The names of the fields of a line, sorted, without `v` and `type`.
 fn fields(line: &Value) -> Vec<&str> {
@@ -38,9 +38,13 @@ fn local_commands_print_what_is_documented() {
             "byte_length",
             "dir",
             "discovery_key",
+            "disk",
+            "form",
             "have",
             "key",
             "length",
+            "roots",
+            "static",
             "tree_hash",
             "writable"
         ]
@@ -53,13 +57,27 @@ fn local_commands_print_what_is_documented() {
     });
     assert_eq!(got, expected);
 
+    // Only what is UTF-8 can be text.
+    run_with(&[0xff], ["append", &dir]).ok();
+    let mixed = run(["--json", "--utf8", "get", &dir, "1", "2"])
+        .ok()
+        .lines();
+    assert_eq!(
+        (&mixed[0]["text"], &mixed[0]["data"]),
+        (&json!("two"), &Value::Null)
+    );
+    assert_eq!(
+        (&mixed[1]["text"], &mixed[1]["data"]),
+        (&Value::Null, &json!("/w=="))
+    );
+
     let cat = run(["--json", "cat", &dir]).ok();
     let types: Vec<_> = cat
         .lines()
         .iter()
         .map(|line| line["type"].clone())
         .collect();
-    assert_eq!(types, ["block", "block", "summary"]);
+    assert_eq!(types, ["block", "block", "block", "summary"]);
 }
 
 #[test]
@@ -67,9 +85,59 @@ fn a_failure_is_a_line_as_well_with_its_exit_code() {
     let place = Place::new();
     let ran = run(["--json", "info", &place.path("none")]).exits(5);
     let error = ran.line("error");
-    assert_eq!(fields(&error), ["code", "message"]);
+    assert_eq!(fields(&error), ["code", "hint", "message"]);
     assert_eq!(error["code"], 5);
     assert!(ran.stderr.contains(error["message"].as_str().unwrap()));
+}
+
+#[test]
+fn a_wrong_command_line_is_a_line_too() {
+    let ran = run(["info", "--json"]).exits(2);
+    let error = ran.line("error");
+    assert_eq!(error["code"], 2);
+    assert!(
+        error["message"].as_str().unwrap().contains("required"),
+        "{error}"
+    );
+    assert!(ran.stderr.contains("Usage:"));
+}
+
+#[test]
+fn the_environment_asks_for_json_as_the_switch_does() {
+    let place = Place::new();
+    let dir = place.path("feed");
+    place.feed("feed", &["one"]);
+    let ran = run_in(
+        &[("HYPERCORE_JSON", "1"), ("HYPERCORE_UTF8", "yes")],
+        ["get", &dir, "0"],
+    )
+    .ok();
+    assert_eq!(ran.line("block")["text"], "one");
+    let ran = run_in(&[("HYPERCORE_JSON", "0")], ["get", &dir, "0"]).ok();
+    assert_eq!(ran.text(), "one");
+}
+
+#[test]
+fn errors_are_coloured_only_where_that_is_asked_for() {
+    let place = Place::new();
+    let dir = place.path("none");
+    let red = "\u{1b}[";
+    assert!(!run(["info", &dir]).exits(5).stderr.contains(red));
+    assert!(
+        run(["--color", "always", "info", &dir])
+            .exits(5)
+            .stderr
+            .contains(red)
+    );
+    let forced = [("CLICOLOR_FORCE", "1")];
+    assert!(
+        run_in(&forced, ["info", &dir])
+            .exits(5)
+            .stderr
+            .contains(red)
+    );
+    let never = ["--color", "never", "info", dir.as_str()];
+    assert!(!run_in(&forced, never).exits(5).stderr.contains(red));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod crowd;
 mod exit;
 mod json;
 mod local;
+mod look;
 mod network;
 mod program;
 mod proxy;

@@ -90,19 +90,24 @@ pub(crate) fn start_in(
     dir: &Path,
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
 ) -> Running {
-    let mut running = spawn_in(dir, arguments);
+    let mut running = spawn_in(dir, &[], arguments);
     running.stdout = running.child.stdout.take().map(Drain::new);
     running
 }
 
 fn spawn(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
-    spawn_in(Path::new("."), arguments)
+    spawn_in(Path::new("."), &[], arguments)
 }
 
-fn spawn_in(dir: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
+fn spawn_in(
+    dir: &Path,
+    environment: &[(&str, &str)],
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Running {
     let mut child = Command::new(env!("CARGO_BIN_EXE_hypercore"))
         .args(arguments)
         .current_dir(dir)
+        .envs(environment.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -238,6 +243,17 @@ impl Drop for Running {
 #[track_caller]
 pub(crate) fn run(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Ran {
     start(arguments).wait()
+}
+
+/// The same, with variables in its environment.
+#[track_caller]
+pub(crate) fn run_in(
+    environment: &[(&str, &str)],
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Ran {
+    let mut running = spawn_in(Path::new("."), environment, arguments);
+    running.stdout = running.child.stdout.take().map(Drain::new);
+    running.wait()
 }
 
 /// The same, with something to read on standard input.
