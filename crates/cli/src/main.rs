@@ -7,6 +7,7 @@ mod calls;
 mod commands;
 mod duplex;
 mod failure;
+mod http;
 mod interrupt;
 mod known_peers;
 mod link;

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// So far back it looks.
-const SPAN: Duration = Duration::from_secs(5);
+const SPAN: Duration = Duration::from_secs(3);
 
 /// Measures a count that only grows.
 #[derive(Debug)]

@@ -1,7 +1,10 @@
 //! `hypercore serve FEED...`: lets others clone feeds, all of them on one port.
 
+mod gateway;
 mod guests;
 mod listener;
+mod metrics;
+mod pieces;
 mod table;
 
 use std::{
@@ -13,15 +16,25 @@ use std::{
 use async_std::task;
 use clap::Args;
 use futures_lite::FutureExt;
-use hypercore::{Dialect, Hypercore, Transport};
+use hypercore::{DialectChoice, Hypercore, Transport};
 use serde_json::json;
 
 use self::{
+    gateway::Gateway,
     guests::Guests,
     listener::{accept, accept_one, bind},
 };
 use super::close;
-use crate::{arguments::Form, duplex, failure::Failure, link::Link, output::Output};
+use crate::{
+    arguments::Form,
+    calls::{Calls, Terms, Way},
+    duplex,
+    failure::Failure,
+    http::Server,
+    known_peers::KnownPeers,
+    link::Link,
+    output::Output,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -33,8 +46,12 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) tcp: Option<SocketAddr>,
 
+    /// Answer HTTP requests, too, at this address, such as 127.0.0.1:8080: /blocks/N, /data, /tail and /metrics.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) http: Option<SocketAddr>,
+
     /// Serve one peer over standard input and output instead. Made for: clone --via 'ssh host hypercore serve --stdio feed'
-    #[arg(long, conflicts_with_all = ["tcp", "lines", "json"])]
+    #[arg(long, conflicts_with_all = ["tcp", "http", "lines", "json"])]
     pub(crate) stdio: bool,
 
     /// Stop after the first connection has ended.
@@ -69,9 +86,17 @@ pub(crate) struct Serve {
 pub(super) async fn run(arguments: Serve, output: &Output) -> Result<(), Failure> {
     let mut feeds = Vec::new();
     for dir in &arguments.feeds {
-        let feed = open(dir, arguments.dialect.into(), arguments.read_only).await?;
+        let feed = open(dir, &arguments).await?;
         feeds.push((dir.clone(), feed));
     }
+    // What is asked for over HTTP and isn't here comes from those who had it before.
+    let calls: Vec<Calls> = match arguments.http {
+        Some(_) => feeds
+            .iter()
+            .map(|(dir, feed)| call(dir, feed, output))
+            .collect(),
+        None => Vec::new(),
+    };
     let guests = Guests::new(feeds.iter().map(|(_, feed)| feed.clone()), &arguments)?;
     let served = async {
         match arguments.stdio {
@@ -83,20 +108,42 @@ pub(super) async fn run(arguments: Serve, output: &Output) -> Result<(), Failure
         Some((dir, feed)) => served.or(append_lines(dir, feed)).await?,
         None => served.await?,
     }
+    for call in calls {
+        call.hang_up().await;
+    }
     for (dir, feed) in &feeds {
         close(dir, feed).await?;
     }
     Ok(())
 }
 
-async fn open(dir: &Path, dialect: Dialect, read_only: bool) -> Result<Hypercore, Failure> {
+async fn open(dir: &Path, arguments: &Serve) -> Result<Hypercore, Failure> {
     Hypercore::builder(dir)
         .create_if_missing(false)
-        .dialect(dialect)
-        .read_only(read_only)
+        .dialect(arguments.dialect.into())
+        .read_only(arguments.read_only)
+        // Over HTTP a copy can give what it lacks, so it needn't have everything.
+        .sparse(arguments.http.is_some())
         .open()
         .await
         .map_err(|error| Failure::at(dir, error))
+}
+
+/// Calls the peers that a copy remembers, if something is missing.
+fn call(dir: &Path, feed: &Hypercore, output: &Output) -> Calls {
+    let complete = feed.is_writable() && feed.has_range(0..feed.len());
+    let known = match complete {
+        true => Vec::new(),
+        false => KnownPeers::of(dir).read(),
+    };
+    let ways: Vec<Way> = known.into_iter().map(Way::Address).collect();
+    let terms = Terms {
+        dialect: DialectChoice::Auto,
+        live: true,
+        upload: true,
+        remember: None,
+    };
+    Calls::begin(feed, &ways, &terms, false, output)
 }
 
 async fn stdio(
@@ -134,7 +181,25 @@ async fn tcp(
         }
     };
     let shown = table::show(guests, output);
-    served.or(shown).await
+    let web = web(guests, arguments.http, output);
+    served.or(shown).or(web).await
+}
+
+/// Answers HTTP requests, if that is wanted.
+async fn web(guests: &Guests, address: Option<SocketAddr>, output: &Output) -> Result<(), Failure> {
+    let Some(address) = address else {
+        return futures_lite::future::pending().await;
+    };
+    let server = Server::bind(address, "--http").await?;
+    let address = server.address();
+    let url = format!("http://{address}/");
+    let human = format!("http       {url}   blocks/N, data, tail, metrics");
+    output.news(
+        "http",
+        json!({ "url": &url, "address": address.to_string() }),
+        human,
+    )?;
+    Gateway::new(guests).run(server).await
 }
 
 fn announce(

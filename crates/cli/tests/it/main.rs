@@ -6,6 +6,7 @@ mod bench_peer;
 mod clone;
 mod crowd;
 mod exit;
+mod http;
 mod json;
 mod local;
 mod look;

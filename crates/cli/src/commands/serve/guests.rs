@@ -3,13 +3,16 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use futures_lite::{AsyncRead, AsyncWrite};
 use hypercore::{
-    Connection, ConnectionHandle, Dialect, DialectChoice, DiscoveryKey, FeedOptions, Hypercore,
-    NoiseKeyPair, Pass, Remote, Role, Session, Transport, generate_noise_key_pair,
+    Connection, ConnectionHandle, Dialect, DialectChoice, DiscoveryKey, Error, FeedOptions,
+    Hypercore, NoiseKeyPair, Pass, Remote, Role, Session, Transport, generate_noise_key_pair,
 };
 use serde_json::json;
 
@@ -28,6 +31,7 @@ struct Inside {
     /// By which peers know this process on all connections.
     key_pair: NoiseKeyPair,
     connected: Mutex<Connected>,
+    verify_failures: AtomicU64,
 }
 
 #[derive(Default)]
@@ -55,6 +59,7 @@ impl Guests {
             dialect: arguments.dialect.into(),
             key_pair: generate_noise_key_pair()?,
             connected: Mutex::default(),
+            verify_failures: AtomicU64::new(0),
         })))
     }
 
@@ -66,6 +71,11 @@ impl Guests {
     pub(super) fn sent(&self) -> u64 {
         let totals = self.feeds().filter_map(|feed| Some(feed.stats()?.totals));
         totals.map(|totals| totals.uploaded_bytes).sum()
+    }
+
+    /// How many connections have ended because something that came didn't verify.
+    pub(super) fn verify_failures(&self) -> u64 {
+        self.0.verify_failures.load(Ordering::Relaxed)
     }
 
     /// Those who are connected, by a number of each.
@@ -114,6 +124,9 @@ impl Guests {
         let id = self.enter(&peer, connection.handle());
         let ended = connection.run(socket).await;
         self.leave(id);
+        if ended.as_ref().is_err_and(Error::is_verification) {
+            self.0.verify_failures.fetch_add(1, Ordering::Relaxed);
+        }
         tell_end(&peer, ended, output)
     }
 
