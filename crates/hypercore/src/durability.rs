@@ -226,12 +226,18 @@ impl Core {
         .await
     }
 
-    /// The last thing that is done to the files: everything is synced, and noted in them that nothing broke off.
+    /// The last thing that is done to the files: what was written is synced, if that was promised, and noted in them that nothing
+    /// broke off.
     ///
     /// # Errors
     /// What the disk says.
     pub(crate) fn settle(&self) -> Result<(), storage::Error> {
-        self.files().sync()?;
+        // Where nothing was written, whoever wrote before has kept its own promise; and if that life broke off, there is a note
+        // to be taken back, behind a sync of all files.
+        let promised = self.syncs().durability.is_ordered() && self.files().unsynced() > 0;
+        if promised || self.files().has_deferred() {
+            self.files().sync()?;
+        }
         // Only now: until then opening has to look behind the bits.
         match self.read(feed::Feed::commit_close) {
             Some(last) => {

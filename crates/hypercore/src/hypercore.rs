@@ -329,8 +329,9 @@ impl<E: Encoding> Hypercore<E> {
         Replicate::new(Arc::clone(&self.core), role, socket)
     }
 
-    /// Closes the feed for all handles: waits that are under way end with [`Error::Closed`](crate::Error::Closed), connections end, and the
-    /// files are synced. Closing again only waits until that is done.
+    /// Closes the feed for all handles: waits that are under way end with [`Error::Closed`](crate::Error::Closed), connections end, and
+    /// what was written is synced. With [`Durability::None`](crate::Durability::None) it isn't: call [`sync`](Self::sync) before, where
+    /// it matters. Closing again only waits until that is done.
     ///
     /// # Errors
     /// [`Error::Disk`](crate::Error::Disk) if the last sync fails.

@@ -1,8 +1,8 @@
 //! The six files in one directory, as JavaScript keeps them.
 
-use std::{borrow::ToOwned, boxed::Box, collections::BTreeMap, path::PathBuf};
+use std::{boxed::Box, collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use crate::{Disk, Error, File, OpenContext, Provider, RandomAccess};
+use crate::{Disk, Error, File, OpenContext, Provider, RandomAccess, folder::Folder};
 
 /// A directory that holds the six files of a feed.
 ///
@@ -21,13 +21,17 @@ pub struct Directory {
     path: PathBuf,
     places: BTreeMap<File, PathBuf>,
     create: bool,
+    /// Shared by the files in it.
+    folder: Arc<Folder>,
 }
 
 impl Directory {
     /// A directory, which need not exist yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
         Directory {
-            path: path.into(),
+            folder: Arc::new(Folder::new(path.clone())),
+            path,
             places: BTreeMap::new(),
             create: true,
         }
@@ -50,13 +54,11 @@ impl Directory {
 
 impl Provider for Directory {
     fn open(&mut self, file: File, _: &OpenContext) -> Result<Box<dyn RandomAccess>, Error> {
-        let path = match self.places.get(&file) {
-            Some(path) => path.to_owned(),
-            None => self.path.join(file.name()),
+        let disk = match self.places.get(&file) {
+            Some(path) => Disk::new(path),
+            None => Disk::new(self.path.join(file.name())).within(Arc::clone(&self.folder)),
         };
-        let disk = Disk::new(path)
-            .create(self.create)
-            .private(file == File::SecretKey);
+        let disk = disk.create(self.create).private(file == File::SecretKey);
         Ok(Box::new(disk))
     }
 }

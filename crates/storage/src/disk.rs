@@ -8,10 +8,10 @@ use std::{
     io,
     ops::Range,
     path::{Path, PathBuf},
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use crate::{Error, RandomAccess, positional};
+use crate::{Error, RandomAccess, folder::Folder, positional};
 
 /// A file on disk, read and written at offsets.
 ///
@@ -22,6 +22,7 @@ pub struct Disk {
     path: PathBuf,
     create: bool,
     private: bool,
+    folder: Arc<Folder>,
     state: RwLock<State>,
 }
 
@@ -30,8 +31,6 @@ struct State {
     /// Opened when first needed and found to exist.
     file: Option<fs::File>,
     locked: Lock,
-    /// Whether the entry in the directory waits for its sync.
-    new: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,8 +45,10 @@ enum Lock {
 impl Disk {
     /// A file at a path.
     pub fn new(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
         Disk {
-            path: path.into(),
+            folder: Arc::new(Folder::of(&path)),
+            path,
             create: true,
             private: false,
             state: RwLock::default(),
@@ -65,6 +66,12 @@ impl Disk {
     #[must_use]
     pub fn private(mut self, yes: bool) -> Self {
         self.private = yes;
+        self
+    }
+
+    /// The file shares what is known of its directory with others.
+    pub(crate) fn within(mut self, folder: Arc<Folder>) -> Self {
+        self.folder = folder;
         self
     }
 
@@ -112,7 +119,6 @@ impl Disk {
                 .create_file()
                 .map_err(|error| Error::io("create", error))?;
             state.adopt(file)?;
-            state.new = true;
         }
         Ok(())
     }
@@ -121,15 +127,15 @@ impl Disk {
         if !self.create {
             return Err(io::ErrorKind::NotFound.into());
         }
-        if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
-        }
+        self.folder.make()?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         if self.private {
             restrict(&mut options);
         }
-        options.open(&self.path)
+        let file = options.open(&self.path)?;
+        self.folder.created();
+        Ok(file)
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {
@@ -210,11 +216,8 @@ impl RandomAccess for Disk {
 
     fn sync(&self) -> Result<(), Error> {
         self.existing("sync", fs::File::sync_data)?;
-        if self.state().new {
-            sync_folder(&self.path).map_err(|error| Error::io("sync", error))?;
-            self.state_mut().new = false;
-        }
-        Ok(())
+        // Also what others have created there: one sync serves all of them.
+        self.folder.sync().map_err(|error| Error::io("sync", error))
     }
 
     fn lock(&self) -> Result<(), Error> {
@@ -267,20 +270,4 @@ fn take_lock(file: &fs::File) -> Result<(), Error> {
         TryLockError::WouldBlock => Error::Locked,
         TryLockError::Error(error) => Error::io("lock", error),
     })
-}
-
-/// Makes sure that a new file is found again after a power cut, and so is its directory, which may be new too.
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
-    for folder in path.ancestors().skip(1).take(2) {
-        let here = folder.as_os_str().is_empty();
-        fs::File::open(if here { Path::new(".") } else { folder })?.sync_all()?;
-    }
-    Ok(())
-}
-
-/// Directories can't be opened here; the file systems keep entries and files in step.
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }

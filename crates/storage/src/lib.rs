@@ -50,6 +50,8 @@ mod disk;
 #[cfg(feature = "std")]
 mod error;
 #[cfg(feature = "std")]
+mod folder;
+#[cfg(feature = "std")]
 mod memory;
 #[cfg(feature = "std")]
 mod positional;

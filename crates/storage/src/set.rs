@@ -170,6 +170,13 @@ impl FileSet {
         self.unsynced.load(Ordering::Acquire)
     }
 
+    /// Whether something that was [deferred](Barriers::Defer), or couldn't be written behind a barrier, waits in memory for the next
+    /// [`sync`](FileSet::sync).
+    pub fn has_deferred(&self) -> bool {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.has_deferred()
+    }
+
     /// Takes the lock now, creating the file that it lies on. Commits do so by themselves.
     ///
     /// # Errors

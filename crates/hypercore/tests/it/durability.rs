@@ -119,6 +119,54 @@ fn what_an_acknowledged_append_survives_is_what_its_level_says() {
 }
 
 #[test]
+fn closing_syncs_what_was_written_where_that_was_promised() {
+    block_on(async {
+        for durability in LEVELS {
+            let disk = SimDisk::default();
+            let feed = at(&disk).durability(durability).open().await.unwrap();
+            feed.append("a").await.unwrap();
+            let before = disk.calls(Call::Sync);
+            feed.close().await.unwrap();
+            let syncs = disk.calls(Call::Sync) - before;
+            match durability {
+                Durability::None => assert_eq!(syncs, 0),
+                _ => assert_eq!(length_after_a_power_cut(&disk).await, 1, "{durability:?}"),
+            }
+            // Nothing is written, so there is nothing to be synced.
+            let before = disk.calls(Call::Sync);
+            let feed = at(&disk).durability(durability).open().await.unwrap();
+            assert_eq!(feed.get(0).await.unwrap(), "a");
+            feed.close().await.unwrap();
+            assert_eq!(disk.calls(Call::Sync), before, "{durability:?}");
+        }
+    });
+}
+
+#[test]
+fn closing_writes_what_a_full_disk_has_put_off() {
+    block_on(async {
+        let mut put_off = 0;
+        for room in (0..5000).step_by(100) {
+            let disk = SimDisk::default();
+            let feed = at(&disk).durability(Durability::None).open().await.unwrap();
+            let used: usize = disk.image().iter().map(Vec::len).sum();
+            disk.fail(Fault::Room(used + room));
+            let appended = feed.append(vec![7; 300]).await.is_ok();
+            let bits = disk.bytes(File::Bitfield).len();
+            // A header and a page.
+            put_off += usize::from(appended && bits < 32 + 3584);
+            disk.heal();
+            feed.close().await.unwrap();
+            let again = at(&disk).open().await.unwrap();
+            assert_eq!(again.len(), u64::from(appended));
+            // Of an append that was refused something may be left.
+            assert!(again.recovery().is_none() || !appended);
+        }
+        assert!(put_off > 0);
+    });
+}
+
+#[test]
 fn time_and_bytes_bring_a_sync() {
     block_on(async {
         let disk = SimDisk::default();
