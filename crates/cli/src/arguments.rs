@@ -10,17 +10,19 @@ use hypercore::{Dialect, DialectChoice};
 use crate::{
     commands::{
         append::Append, audit::Audit, bench_peer::BenchPeer, cat::Cat, clone::CloneFeed,
-        create::Create, get::Get, ls::Ls, seek::Seek, serve::Serve, tail::Tail, verify::Verify,
+        create::Create, get::Get, key::Key, ls::Ls, seek::Seek, serve::Serve, tail::Tail,
+        verify::Verify,
     },
     output::Output,
 };
 
 /// The commands that `hypercore --help` lists, in groups. clap knows no groups of subcommands.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("Write", &["create", "append"]),
     ("Read", &["get", "cat", "tail", "ls", "seek", "info"]),
     ("Share", &["serve", "clone"]),
     ("Trust", &["audit", "verify"]),
+    ("Keys", &["key"]),
 ];
 
 const EXIT_CODES: &str = "\
@@ -126,6 +128,9 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Fetch a feed from the peers that its link names.
     Clone(CloneFeed),
+    /// Show, export, import, or back up the keys of a feed.
+    #[command(subcommand)]
+    Key(Key),
     /// Run one workload of a side-by-side benchmark.
     #[command(hide = true)]
     BenchPeer(BenchPeer),

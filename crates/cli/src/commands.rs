@@ -8,6 +8,7 @@ pub(crate) mod clone;
 pub(crate) mod create;
 pub(crate) mod get;
 mod info;
+pub(crate) mod key;
 pub(crate) mod ls;
 pub(crate) mod seek;
 pub(crate) mod serve;
@@ -16,7 +17,7 @@ pub(crate) mod verify;
 
 use std::path::Path;
 
-use hypercore::{Dialect, Hypercore};
+use hypercore::{Dialect, Directory, File, Hypercore, Storage};
 
 use crate::{arguments::Command, failure::Failure, output::Output};
 
@@ -36,7 +37,16 @@ pub(crate) async fn run(command: Command, output: Output) -> Result<(), Failure>
         Command::Verify(arguments) => verify::run(arguments, output).await,
         Command::Serve(arguments) => serve::run(arguments, output).await,
         Command::Clone(arguments) => clone::run(arguments, output).await,
+        Command::Key(arguments) => key::run(arguments, output).await,
         Command::BenchPeer(arguments) => bench_peer::run(arguments, output).await,
+    }
+}
+
+/// Where the files of a feed are, if its secret key may be elsewhere.
+fn storage(dir: &Path, secret_at: Option<&Path>) -> Storage {
+    match secret_at {
+        Some(file) => Storage::custom(Directory::new(dir).place(File::SecretKey, file)),
+        None => Storage::directory(dir),
     }
 }
 

@@ -15,6 +15,7 @@ mod output;
 mod progress;
 mod rate;
 mod screen;
+mod secret;
 mod source;
 mod span;
 mod units;

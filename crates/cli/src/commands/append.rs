@@ -1,27 +1,40 @@
-//! `hypercore append DIR [TEXT...] [--file F] [--block SIZE] [--lines]`
+//! `hypercore append DIR [TEXT...]`: blocks of texts, files, standard input, or a file that grows.
+
+mod cut;
+mod follow;
+mod input;
 
 use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
+use async_std::future::timeout;
 use bytes::Bytes;
 use clap::Args;
+use futures_lite::FutureExt;
 use hypercore::Hypercore;
 use serde_json::json;
 
-use super::{close, open};
+use self::{
+    cut::Cut,
+    input::{Input, Piece},
+};
+use super::{close, storage};
 use crate::{
     arguments::Form,
-    failure::Failure,
+    failure::{Code, Failure},
+    interrupt::{self, Listening},
     output::Output,
-    units::{MAX_BLOCK, parse_size},
+    units::parse_size,
 };
 
 /// How many bytes, and how many blocks, share a signature when much is appended.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 const BATCH_BLOCKS: usize = 4096;
+
+/// So long what came waits for more, to share a signature with it.
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(crate) struct Append {
@@ -29,7 +42,7 @@ pub(crate) struct Append {
     pub(crate) dir: PathBuf,
 
     /// Texts to append, a block each. Without any, and without --file, standard input is appended.
-    #[arg(conflicts_with_all = ["file", "lines"])]
+    #[arg(conflicts_with_all = ["file", "lines", "json_lines", "follow"])]
     pub(crate) texts: Vec<String>,
 
     /// Append this file (may be given several times).
@@ -44,49 +57,99 @@ pub(crate) struct Append {
     #[arg(long, short, conflicts_with = "block")]
     pub(crate) lines: bool,
 
+    /// Make a block of each line, which must be JSON and keeps its line end, as the values of JavaScript's encoding json do.
+    #[arg(long, conflicts_with_all = ["block", "lines"])]
+    pub(crate) json_lines: bool,
+
+    /// Append the lines of a file, then those that are written to it, until Ctrl-C. A file that is renamed and made anew, or cut
+    /// and written from its beginning, is followed on.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "block"])]
+    pub(crate) follow: Option<PathBuf>,
+
+    /// With --follow: leave out the lines that are in the file already.
+    #[arg(long, requires = "follow")]
+    pub(crate) from_end: bool,
+
+    /// Where the secret key is, if not in the directory: what --secret-at of `create` named.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HYPERCORE_SECRET_AT",
+        hide_env_values = true
+    )]
+    pub(crate) secret_at: Option<PathBuf>,
+
     /// Which JavaScript version's form the signatures shall have. Both versions read those of 8.
     #[arg(long, value_enum, default_value = "8")]
     pub(crate) dialect: Form,
 }
 
-pub(super) async fn run(arguments: Append, output: &Output) -> Result<(), Failure> {
-    let dir = &arguments.dir;
-    let feed = open(dir, arguments.dialect.into()).await?;
-    let mut appender = Appender::new(dir, &feed);
-    if !arguments.texts.is_empty() {
-        for text in arguments.texts.iter() {
-            appender
-                .push(Bytes::copy_from_slice(text.as_bytes()))
-                .await?;
-        }
-    } else if arguments.file.is_empty() {
-        appender
-            .read(io::stdin(), "standard input", &arguments)
-            .await?;
-    } else {
-        for file in &arguments.file {
-            let name = file.display().to_string();
-            let input = File::open(file).map_err(|error| unreadable(&name, error))?;
-            appender.read(input, &name, &arguments).await?;
+impl Append {
+    fn cut(&self) -> Cut {
+        match (self.json_lines, self.lines || self.follow.is_some()) {
+            (true, _) => Cut::JsonLines,
+            (false, true) => Cut::Lines,
+            (false, false) => Cut::Blocks(self.block),
         }
     }
-    let added = appender.finish().await?;
-    close(dir, &feed).await?;
-    let fields = json!({
-        "start": added.start, "end": added.end, "bytes": added.bytes, "signatures": added.signatures,
-        "length": feed.len(), "byte_length": feed.byte_len(),
-    });
-    output.news(
-        "added",
-        fields,
-        format_args!(
-            "added    {}..{}   {} bytes   {} signatures",
-            added.start, added.end, added.bytes, added.signatures
-        ),
-    )
 }
 
-/// What was appended so far.
+pub(super) async fn run(arguments: Append, output: &Output) -> Result<(), Failure> {
+    let dir = &arguments.dir;
+    let interrupt = interrupt::listen();
+    let feed = Hypercore::builder(storage(dir, arguments.secret_at.as_deref()))
+        .create_if_missing(false)
+        .dialect(arguments.dialect.into())
+        .open()
+        .await
+        .map_err(|error| Failure::at(dir, error))?;
+    if !feed.is_writable() {
+        let message = format!("{}: the secret key is not here", dir.display());
+        return Err(Failure::new(Code::Other, message).hint(
+            "append where the feed was made, or name the file with --secret-at, or bring it with: hypercore key import DIR FILE",
+        ));
+    }
+    let mut appender = Appender::new(dir, &feed, output);
+    let appended = append(&mut appender, &arguments, &interrupt).await;
+    // What came before something went wrong stays, whole blocks of it.
+    let flushed = appender.flush().await;
+    let closed = close(dir, &feed).await;
+    // After a failed write there is nothing true to tell but the failure.
+    flushed?;
+    closed?;
+    appender.tell()?;
+    appended
+}
+
+async fn append(
+    appender: &mut Appender<'_>,
+    arguments: &Append,
+    interrupt: &Listening,
+) -> Result<(), Failure> {
+    for text in &arguments.texts {
+        appender
+            .push(Bytes::copy_from_slice(text.as_bytes()))
+            .await?;
+    }
+    let cut = arguments.cut();
+    if let Some(file) = &arguments.follow {
+        let input = Input::following(file, cut, arguments.from_end)?;
+        appender
+            .output
+            .tell(format_args!("following {}; Ctrl-C ends", file.display()));
+        appender.tells_each = true;
+        return appender.take(input, interrupt).await;
+    }
+    for file in &arguments.file {
+        appender.take(Input::file(file, cut)?, interrupt).await?;
+    }
+    if arguments.texts.is_empty() && arguments.file.is_empty() {
+        appender.take(Input::standard(cut), interrupt).await?;
+    }
+    Ok(())
+}
+
+/// What was appended.
 #[derive(Clone, Copy)]
 struct Added {
     start: u64,
@@ -99,16 +162,20 @@ struct Added {
 struct Appender<'a> {
     dir: &'a Path,
     feed: &'a Hypercore,
+    output: &'a Output,
     batch: Vec<Bytes>,
     batch_bytes: usize,
     added: Added,
+    /// Whether each batch is told of, because nobody knows when the last one comes.
+    tells_each: bool,
 }
 
 impl<'a> Appender<'a> {
-    fn new(dir: &'a Path, feed: &'a Hypercore) -> Self {
+    fn new(dir: &'a Path, feed: &'a Hypercore, output: &'a Output) -> Self {
         Appender {
             dir,
             feed,
+            output,
             batch: Vec::new(),
             batch_bytes: 0,
             added: Added {
@@ -117,25 +184,43 @@ impl<'a> Appender<'a> {
                 bytes: 0,
                 signatures: 0,
             },
+            tells_each: false,
         }
     }
 
-    /// Appends all that a reader gives, in blocks of the size asked for or by lines.
-    async fn read(
-        &mut self,
-        input: impl Read,
-        name: &str,
-        arguments: &Append,
-    ) -> Result<(), Failure> {
-        let mut input = BufReader::with_capacity(64 * 1024, input);
+    /// Appends all that an input gives, until it ends or Ctrl-C is pressed.
+    async fn take(&mut self, input: Input, interrupt: &Listening) -> Result<(), Failure> {
         loop {
-            let block = match arguments.lines {
-                true => read_line(&mut input),
-                false => read_block(&mut input, arguments.block),
+            let next = async {
+                match self.batch.is_empty() {
+                    true => Ok(input.next().await),
+                    false => timeout(PAUSE, input.next()).await,
+                }
             };
-            match block.map_err(|error| unreadable(name, error))? {
-                Some(block) => self.push(block).await?,
-                None => return Ok(()),
+            let interrupted = async {
+                interrupt.pressed().await;
+                Ok(Some(Piece::Interrupted))
+            };
+            match next.or(interrupted).await {
+                Ok(Some(Piece::Blocks(blocks))) => {
+                    for block in blocks {
+                        self.push(block).await?;
+                    }
+                }
+                Ok(Some(Piece::Idle)) | Err(_) => self.flush().await?,
+                Ok(Some(Piece::News(what))) => {
+                    let fields = json!({ "file": input.name(), "event": what });
+                    let human = format_args!("{}: {what}", input.name());
+                    self.output.news("followed", fields, human)?;
+                }
+                Ok(Some(Piece::Failed(failure))) => return Err(failure),
+                Ok(Some(Piece::Interrupted)) => {
+                    return Err(Failure::new(
+                        Code::Interrupted,
+                        "interrupted; what was appended stays",
+                    ));
+                }
+                Ok(None) => return Ok(()),
             }
         }
     }
@@ -162,72 +247,37 @@ impl<'a> Appender<'a> {
         self.added.end = range.end;
         self.added.bytes += std::mem::take(&mut self.batch_bytes) as u64;
         self.added.signatures += 1;
+        if self.tells_each {
+            self.tell()?;
+            self.added = Added {
+                start: range.end,
+                end: range.end,
+                bytes: 0,
+                signatures: 0,
+            };
+        }
         Ok(())
     }
 
-    async fn finish(mut self) -> Result<Added, Failure> {
-        self.flush().await?;
-        Ok(self.added)
-    }
-}
-
-fn read_block(input: &mut impl Read, size: usize) -> io::Result<Option<Bytes>> {
-    let mut block = Vec::with_capacity(size);
-    input.take(size as u64).read_to_end(&mut block)?;
-    Ok((!block.is_empty()).then(|| block.into()))
-}
-
-/// The next line, without its end. One that is too long for a block is refused before all of it is in memory.
-fn read_line(input: &mut impl BufRead) -> io::Result<Option<Bytes>> {
-    let mut line = Vec::new();
-    let with_end = MAX_BLOCK as u64 + 1;
-    if input.take(with_end).read_until(b'\n', &mut line)? == 0 {
-        return Ok(None);
-    }
-    if line.last() == Some(&b'\n') {
-        line.pop();
-    } else if line.len() > MAX_BLOCK {
-        let message = format!("a line is longer than the {MAX_BLOCK} bytes of a block");
-        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-    }
-    Ok(Some(line.into()))
-}
-
-fn unreadable(name: &str, error: io::Error) -> Failure {
-    Failure::system(format_args!("cannot read {name}"), error)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn input_is_cut_into_blocks_with_the_rest_last() {
-        let mut input = &b"abcdefg"[..];
-        let mut blocks = Vec::new();
-        while let Some(block) = read_block(&mut input, 3).unwrap() {
-            blocks.push(block);
+    /// Says what was appended since it was said last.
+    fn tell(&self) -> Result<(), Failure> {
+        let Added {
+            start,
+            end,
+            bytes,
+            signatures,
+        } = self.added;
+        if self.tells_each && start == end {
+            return Ok(());
         }
-        assert_eq!(blocks, ["abc", "def", "g"]);
-    }
-
-    #[test]
-    fn lines_lose_their_ends_and_empty_ones_stay() {
-        let mut input = &b"a\n\nb"[..];
-        let mut lines = Vec::new();
-        while let Some(line) = read_line(&mut input).unwrap() {
-            lines.push(line);
-        }
-        assert_eq!(lines, ["a", "", "b"]);
-    }
-
-    #[test]
-    fn a_line_that_fits_in_no_block_is_refused() {
-        let fits = vec![b'x'; MAX_BLOCK];
-        let line = read_line(&mut &[&fits[..], b"\ny"].concat()[..]).unwrap();
-        assert_eq!(line.unwrap().len(), MAX_BLOCK);
-        let line = read_line(&mut &fits[..]).unwrap();
-        assert_eq!(line.unwrap().len(), MAX_BLOCK);
-        assert!(read_line(&mut &[&fits[..], b"x\n"].concat()[..]).is_err());
+        let fields = json!({
+            "start": start, "end": end, "bytes": bytes, "signatures": signatures,
+            "length": self.feed.len(), "byte_length": self.feed.byte_len(),
+        });
+        let plural = if signatures == 1 { "" } else { "s" };
+        let human = format_args!(
+            "added    {start}..{end}   {bytes} bytes   {signatures} signature{plural}"
+        );
+        self.output.news("added", fields, human)
     }
 }

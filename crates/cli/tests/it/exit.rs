@@ -144,17 +144,17 @@ fn ctrl_c_is_130_and_what_was_stored_stays() {
     let ran = served.running.wait().exits(130);
     assert!(ran.stderr.contains("interrupted"));
 
-    // Also while it waits for a keyboard, when the first batch is in and the next one isn't full.
+    // Also while it waits for a keyboard, when the first batch is in and the next one, that isn't full, went in with the pause.
     let mut appending = start(["append", &place.path("feed"), "--block", "1M"]);
     let mut keyboard = appending.stdin();
-    keyboard.write_all(&vec![b'x'; 5 << 20]).unwrap();
-    wait_until("the first batch", || {
+    keyboard.write_all(&vec![b'x'; (5 << 20) + 9]).unwrap();
+    wait_until("both batches", || {
         let written = fs::metadata(dir.join("bitfield"))
             .unwrap()
             .modified()
             .unwrap();
         let data = fs::metadata(dir.join("data")).unwrap();
-        (data.len() == 3 + (4 << 20) && written >= data.modified().unwrap()).then_some(())
+        (data.len() == 3 + (5 << 20) && written >= data.modified().unwrap()).then_some(())
     });
     appending.interrupt();
     appending.wait().exits(130);
@@ -162,9 +162,9 @@ fn ctrl_c_is_130_and_what_was_stored_stays() {
     let info = run(["--json", "info", &place.path("feed")])
         .ok()
         .line("info");
-    assert_eq!(info["length"], 5);
+    assert_eq!(info["length"], 6);
     assert_eq!(
-        run(["get", &place.path("feed"), "4"]).ok().stdout.len(),
+        run(["get", &place.path("feed"), "5"]).ok().stdout.len(),
         1 << 20
     );
 }

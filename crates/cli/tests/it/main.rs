@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod append;
 mod bench_peer;
 mod clone;
 mod crowd;
 mod exit;
 mod http;
 mod json;
+mod keys;
 mod local;
 mod look;
 mod network;

@@ -193,6 +193,28 @@ impl Running {
         assert!(status.success());
     }
 
+    /// The same, once something is seen.
+    #[cfg(unix)]
+    #[track_caller]
+    pub(crate) fn interrupt_when(&self, mut seen: impl FnMut() -> bool) {
+        wait_until("what is to be interrupted", || seen().then_some(()));
+        self.interrupt();
+    }
+
+    /// Waits for a line of JSON of some type on standard output, by its number among those.
+    #[track_caller]
+    pub(crate) fn nth_line_of(&self, kind: &str, nth: usize) -> Value {
+        wait_until(kind, || {
+            let bytes = self.stdout.as_ref()?.so_far();
+            let whole = bytes.iter().rposition(|&byte| byte == b'\n')?;
+            let lines = std::str::from_utf8(&bytes[..whole]).unwrap().lines();
+            lines
+                .map(parse)
+                .filter(|line| line["type"] == kind)
+                .nth(nth)
+        })
+    }
+
     /// Waits for the first line on standard error that holds a text.
     #[track_caller]
     pub(crate) fn first_line_with(&self, text: &str) -> String {
