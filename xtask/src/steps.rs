@@ -141,7 +141,7 @@ fn clippy() -> Result {
     const DENY: [&str; 3] = ["--", "-D", "warnings"];
     workspace::run(
         cargo("clippy")
-            .args(["--workspace", "--all-targets"])
+            .args(["--workspace", "--all-targets", "--all-features"])
             .args(DENY),
     )?;
     let fuzz = ["--manifest-path=fuzz/Cargo.toml", "--all-targets"];
@@ -151,7 +151,7 @@ fn clippy() -> Result {
 fn docs() -> Result {
     let mut doc = cargo("doc");
     workspace::run(
-        doc.args(["--workspace", "--no-deps"])
+        doc.args(["--workspace", "--no-deps", "--all-features"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     )
 }
@@ -165,7 +165,14 @@ fn tests() -> Result {
             workspace::run(cargo("test").args(tests).arg("--no-fail-fast"))?;
         }
     }
-    workspace::run(cargo("test").args(["--workspace", "--doc", "--no-fail-fast"]))
+    workspace::run(cargo("test").args(["--workspace", "--doc", "--no-fail-fast"]))?;
+    observe()
+}
+
+/// What needs features that are off otherwise, so that all the rest is tested without them.
+fn observe() -> Result {
+    let features = ["--features=metrics,tracing", "--test=observe"];
+    workspace::run(cargo("test").args(["--package=hypercore"]).args(features))
 }
 
 fn nextest_run() -> Command {

@@ -10,10 +10,11 @@ use replicate::{Action, PeerConfig};
 use wire::{Message, Request};
 
 use crate::{
-    ConnectionHandle, Error, FeedOptions, Result, StorageError,
+    ConnectionHandle, Counters, Error, FeedOptions, Result, StorageError,
     core::Core,
     discovery::Expected,
     member::{Joining, Member},
+    observe,
     ready::Bell,
     roster::Wants,
     serve::serve,
@@ -35,6 +36,7 @@ pub(crate) struct Attached {
     closed: bool,
     /// Our place among the peers.
     member: Member,
+    observed: observe::Channel,
     actions: VecDeque<Action>,
     /// Blocks that arrived and wait to be checked and stored together.
     arrived: Vec<Arrival>,
@@ -81,6 +83,7 @@ impl Attached {
             remote_public_key: terms.remote_public_key,
         });
         Attached {
+            observed: observe::Channel::new(&core, member.id()),
             core,
             expected: Some(feed),
             name,
@@ -178,9 +181,15 @@ impl Attached {
 
     fn perform(&mut self, action: Action, connection: &mut Connection) -> Result<()> {
         match action {
-            Action::Send { message, .. } => connection.send(self.channel, &message)?,
+            Action::Send { message, .. } => {
+                self.observed.sent(&self.core, &message);
+                connection.send(self.channel, &message)?;
+            }
             Action::Serve { request, .. } => self.requests.push_back(request),
-            Action::Store { data, .. } => self.arrived.push(data.into()),
+            Action::Store { data, .. } => {
+                self.observed.answered(&self.core, data.index);
+                self.arrived.push(data.into());
+            }
             Action::Close { .. } => {
                 connection.close(self.channel);
                 self.closed = true;
@@ -200,7 +209,15 @@ impl Attached {
         }
         // Kept until they are stored: a disk that is full now may have room again. Meanwhile no more is asked for, and what
         // the remote asks for is served.
-        let stored = store(&self.core, Some(&self.member), self.arrived.clone()).await;
+        let storing = store(&self.core, Some(&self.member), self.arrived.clone());
+        let stored = self.observed.around(storing).await;
+        if let Err(error) = &stored
+            && error.is_verification()
+        {
+            let id = self.member.id();
+            self.core.state().count(id, Counters::refused);
+            self.core.observer().refused(&self.core, id, error);
+        }
         if let Err(Error::Disk(error)) = &stored
             && !matches!(error, StorageError::Closed)
         {
@@ -227,7 +244,9 @@ impl Attached {
         if !self.core.begin_serving(self.member.id(), &request) {
             return Ok(());
         }
-        match serve(&self.core, &request, &mut self.remote_tree)? {
+        let remote_tree = &mut self.remote_tree;
+        let serving = || serve(&self.core, &request, remote_tree);
+        match self.observed.during(serving)? {
             Some(answer) => {
                 let len = answer.data.value.as_ref().map(Bytes::len);
                 connection.send(self.channel, &Message::Data(answer.data))?;

@@ -359,6 +359,7 @@ impl Builder {
         let barriers = self.settings.durability.at_opening();
         let feed = open_feed(options, &mut files, barriers)?;
         let core = Core::new(feed, files, runtime, noise, self.hooks, self.settings)?;
+        core.observer().opened(&core);
         Ok(Hypercore::from_core(Arc::new(core), self.stats))
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     Result, Runtime, Session,
     core::Core,
     driver::run,
+    observe,
     runtime::{default_runtime, random},
     shared::Shared,
 };
@@ -282,7 +283,9 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let Connection { options, shared } = self;
-        let result = run(options, Arc::clone(&shared.0), socket).await;
+        let (role, remote) = (options.role, shared.0.view().remote);
+        let running = run(options, Arc::clone(&shared.0), socket);
+        let result = observe::connection(role, remote, running).await;
         shared.0.ended(result.clone());
         result
     }

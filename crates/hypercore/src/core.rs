@@ -31,6 +31,7 @@ use crate::{
     discovery::Discovery,
     durability::{Durability, SyncAfter, Syncs, Writer},
     hooks::Hooks,
+    observe::Observer,
     runtime::{Runtime, random},
     state::State,
     view::View,
@@ -83,6 +84,7 @@ pub(crate) struct Core {
     hooks: Hooks,
     if_available: bool,
     discovery: Discovery,
+    observer: Observer,
     appends: Queue,
     syncs: Syncs,
     writer: Arc<async_lock::Mutex<()>>,
@@ -129,6 +131,7 @@ impl Core {
             hooks,
             if_available: settings.if_available,
             discovery: Discovery::default(),
+            observer: Observer::default(),
             appends: Queue::default(),
             syncs: Syncs::new(settings.durability, settings.sync_after),
             writer: Arc::default(),
@@ -170,6 +173,10 @@ impl Core {
 
     pub(crate) fn discovery(&self) -> &Discovery {
         &self.discovery
+    }
+
+    pub(crate) fn observer(&self) -> &Observer {
+        &self.observer
     }
 
     pub(crate) fn appends(&self) -> &Queue {
@@ -277,7 +284,7 @@ impl Core {
         drop(state);
         self.notify();
         for event in news {
-            self.events.send(event);
+            self.announce(event);
         }
         told
     }
@@ -345,7 +352,7 @@ impl Core {
         drop(state);
         self.notify();
         for event in news {
-            self.events.send(event);
+            self.announce(event);
         }
         Ok(())
     }
@@ -400,6 +407,7 @@ impl Core {
         // Behind the last commit, and behind whoever is closing it already. The files keep the lock until they are closed,
         // even if nobody waits for that any longer.
         let writer = self.writer.lock_arc().await;
+        self.observer.happened(self, &Event::Close);
         self.events.close(Event::Close);
         let (sender, synced) = async_channel::bounded(1);
         let core = Arc::clone(self);
@@ -420,6 +428,7 @@ impl Core {
     }
 
     pub(crate) fn announce(&self, event: Event) {
+        self.observer.happened(self, &event);
         self.events.send(event);
     }
 

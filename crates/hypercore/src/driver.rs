@@ -18,6 +18,7 @@ use crate::{
     admission::Admission,
     connection::Options,
     input::Input,
+    observe,
     questions::{About, Questions},
     ready::Bell,
     roster::{Roster, SEND_AHEAD},
@@ -282,6 +283,7 @@ impl Driver {
     }
 
     fn tell(&self, event: ConnectionEvent) {
+        observe::connection_event(&event);
         self.shared.events().send(event);
     }
 

@@ -68,6 +68,7 @@ mod limits;
 mod mailbox;
 mod member;
 mod mend;
+mod observe;
 mod patience;
 mod peers;
 mod questions;

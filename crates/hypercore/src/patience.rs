@@ -15,7 +15,7 @@ use std::{future::Future, ops::Range, sync::Arc, time::Duration};
 use futures_lite::future;
 use replicate::{Order, Wish};
 
-use crate::{Error, Result, core::Core};
+use crate::{Error, Result, core::Core, observe};
 
 /// How long a call waits.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +68,11 @@ impl Patience {
         if !self.waits() {
             return Err(missing.not_here());
         }
+        let work = self.wait_for(core, &missing);
+        observe::waiting(core, &missing, work).await
+    }
+
+    async fn wait_for(self, core: &Arc<Core>, missing: &Missing) -> Result<()> {
         let wish = core.wish(missing.wish());
         let hopeless = async {
             if self.wait == Wait::Forever {

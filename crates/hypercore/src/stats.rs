@@ -17,6 +17,8 @@ pub struct Counters {
     /// Blocks that were received and left aside, because nothing showed that they are of the history that is stored. They are
     /// asked for again once that is shown. See [`ForkPolicy::Strict`](crate::ForkPolicy::Strict).
     pub unproven_blocks: u64,
+    /// Blocks and proofs that were received and didn't verify. Each ended a connection, so only the totals know of them.
+    pub refused_blocks: u64,
 }
 
 /// How much a feed has exchanged since it was opened.
@@ -42,5 +44,9 @@ impl Counters {
 
     pub(crate) fn unproven(&mut self) {
         self.unproven_blocks += 1;
+    }
+
+    pub(crate) fn refused(&mut self) {
+        self.refused_blocks += 1;
     }
 }
