@@ -9,6 +9,7 @@
 mod bench;
 mod crash;
 mod demo;
+mod examples;
 mod files;
 mod fuzz;
 mod interop;
@@ -34,7 +35,7 @@ cargo xtask COMMAND
 
   demo                  create a feed, append a file, serve it, clone it in a second process, compare
   test [STEP...]        everything that must hold, or some of it:
-                        fmt tidy clippy docs tests alone no-std fuzz javascript vectors interop demo kill large
+                        fmt tidy clippy docs tests examples alone no-std fuzz javascript vectors interop demo kill large
   ci                    the same as test, under the name that CI systems look for
   interop [WORD...]     our program against JavaScript hypercore 8 and 9; only cases whose names have the words
   crash [SEEDS]         every power cut on every operation of small feeds, and on lives that so many seeds make up (20)

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Result, crash, demo, interop, javascript, large,
+    Result, crash, demo, examples, interop, javascript, large,
     layers::{Kind, LAYERS},
     no_std, parity, tidy, vectors,
     workspace::{self, cargo},
@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     step("clippy", clippy),
     step("docs", docs),
     step("tests", tests),
+    step("examples", examples::run),
     step("alone", alone),
     step("no-std", no_std::run),
     step("fuzz", fuzz),
