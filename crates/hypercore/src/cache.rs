@@ -20,6 +20,7 @@ use crate::Result;
 /// # Ok::<_, hypercore::Error>(()) }).unwrap();
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CacheConfig {
     /// None.
     Disabled,

@@ -138,6 +138,7 @@ pub struct Download {
 
 /// How far a download is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// How many of the blocks are here.
     pub have: u64,

@@ -181,6 +181,56 @@ impl Error {
         matches!(self, Disk(storage::Error::Locked))
     }
 
+    /// Whether the same call may succeed later although neither the program nor its files change: peers come and go, disks
+    /// get room, other handles are closed. What a caller does wrong, damaged files, and a feed that is closed stay as they are.
+    ///
+    /// ```
+    /// # async_std::task::block_on(async {
+    /// use hypercore::{Hypercore, Storage};
+    ///
+    /// let feed = Hypercore::open(Storage::memory()).await?;
+    /// let missing = feed.get(0).if_available().await.unwrap_err();
+    /// assert!(missing.is_retryable());
+    /// feed.close().await?;
+    /// let closed = feed.get(0).await.unwrap_err();
+    /// assert!(!closed.is_retryable());
+    /// # Ok::<_, hypercore::Error>(()) }).unwrap();
+    /// ```
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Error::TimedOut
+            | Error::NotLocal { .. }
+            | Error::ByteNotLocal { .. }
+            | Error::NotAvailable { .. }
+            | Error::NoUpdate
+            | Error::Empty
+            | Error::Unproven { .. }
+            | Error::Signer(_)
+            | Error::Verifier(_)
+            | Error::Connection(_)
+            | Disk(storage::Error::Locked | storage::Error::Io { .. })
+            | Peer(PeerError::Expelled) => true,
+            // A remote that was too slow or has gone may be quicker next time. One that can't keep the rules can't then either.
+            Peer(PeerError::Protocol(error)) => matches!(
+                error,
+                protocol::Error::HandshakeTimeout
+                    | protocol::Error::OpenTimeout
+                    | protocol::Error::CloseTimeout
+                    | protocol::Error::IdleTimeout
+                    | protocol::Error::FrameTimeout
+                    | protocol::Error::SendTimeout
+                    | protocol::Error::HungUp
+            ),
+            Peer(PeerError::Replication(error)) => matches!(
+                error,
+                replicate::Error::RequestTimeout { .. } | replicate::Error::WantTimeout
+            ),
+            // It waits for what peers have shown to be lost here.
+            Error::Feed(feed::Error::WriterBehind { .. }) => true,
+            _ => false,
+        }
+    }
+
     /// Whether a peer showed that the author has signed two histories.
     pub fn is_fork(&self) -> bool {
         matches!(self, Peer(PeerError::Fork { .. }))
@@ -219,5 +269,47 @@ impl From<protocol::Error> for Error {
 impl From<replicate::Error> for Error {
     fn from(error: replicate::Error) -> Self {
         Peer(PeerError::Replication(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_time_or_others_may_change_is_worth_another_try() {
+        let full = storage::Error::io("write", io::ErrorKind::StorageFull.into());
+        let retryable = [
+            Error::TimedOut,
+            Error::NotAvailable { block: 3 },
+            Error::NoUpdate,
+            io::Error::from(io::ErrorKind::ConnectionReset).into(),
+            storage::Error::Locked.into(),
+            full.into(),
+            protocol::Error::IdleTimeout.into(),
+            protocol::Error::HungUp.into(),
+            replicate::Error::RequestTimeout { block: 3 }.into(),
+            Peer(PeerError::Expelled),
+        ];
+        for error in retryable {
+            assert!(error.is_retryable(), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_the_program_or_a_liar_does_wrong_is_not() {
+        let lasting = [
+            Error::Closed,
+            Error::Cancelled,
+            Error::NoPeer,
+            storage::Error::Latched.into(),
+            protocol::Error::Capability.into(),
+            protocol::Error::OpenedTwice.into(),
+            replicate::Error::TooManyStrays { count: 17 }.into(),
+            feed::Error::Unfinished.into(),
+        ];
+        for error in lasting {
+            assert!(!error.is_retryable(), "{error}");
+        }
     }
 }

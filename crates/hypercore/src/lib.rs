@@ -41,6 +41,8 @@ mod attached;
 mod behind;
 #[cfg(feature = "blocking")]
 pub mod blocking;
+#[cfg(all(test, feature = "async-std", feature = "json"))]
+mod bounds;
 mod broadcast;
 mod builder;
 mod cache;

@@ -235,6 +235,7 @@ impl<E: Encoding> Hypercore<E> {
 
 /// A signature and where it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SignatureAt {
     /// The block that was the last one when it was made.
     pub block: u64,
