@@ -4,6 +4,7 @@
 //! fires is worse than none.
 
 mod features;
+mod guides;
 pub(crate) mod javascript_tests;
 mod named;
 mod places;
@@ -33,6 +34,7 @@ pub(crate) fn run() -> Result {
         Some(document) => complaints.extend(javascript_tests::check(&document, &files, text)),
         None => complaints.push(format!("{} is missing", javascript_tests::PATH)),
     }
+    complaints.extend(guides::check(&files, text));
     for file in &files {
         // What is no text has no rules.
         if let Ok(source) = fs::read_to_string(root.join(file)) {

@@ -61,6 +61,8 @@ mod extension;
 mod gate;
 mod get;
 mod get_range;
+#[cfg(doctest)]
+mod guides;
 mod handle;
 mod head;
 mod hooks;
@@ -146,14 +148,3 @@ pub use crate::{
     update::Update,
     write::{ByteWriter, WriteSink},
 };
-
-// The examples of the two READMEs and of the guides run with the doc tests.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-mod readme {}
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-mod project_readme {}
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/guides.md")]
-mod guides {}

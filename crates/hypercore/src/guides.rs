@@ -1,0 +1,34 @@
+//! The examples of the READMEs and of the guides, which run with the doc tests.
+
+#[doc = include_str!("../README.md")]
+mod readme {}
+#[doc = include_str!("../../../README.md")]
+mod project_readme {}
+#[doc = include_str!("../../../docs/guides/blocking.md")]
+mod blocking {}
+#[doc = include_str!("../../../docs/guides/bytes.md")]
+mod bytes {}
+#[doc = include_str!("../../../docs/guides/custom-signing.md")]
+mod custom_signing {}
+#[doc = include_str!("../../../docs/guides/custom-storage.md")]
+mod custom_storage {}
+#[doc = include_str!("../../../docs/guides/durability.md")]
+mod durability {}
+#[doc = include_str!("../../../docs/guides/extensions.md")]
+mod extensions {}
+#[doc = include_str!("../../../docs/guides/faq.md")]
+mod faq {}
+#[doc = include_str!("../../../docs/guides/from-javascript.md")]
+mod from_javascript {}
+#[doc = include_str!("../../../docs/guides/getting-started.md")]
+mod getting_started {}
+#[doc = include_str!("../../../docs/guides/library.md")]
+mod library {}
+#[doc = include_str!("../../../docs/guides/many-feeds.md")]
+mod many_feeds {}
+#[doc = include_str!("../../../docs/guides/security.md")]
+mod security {}
+#[doc = include_str!("../../../docs/guides/sparse.md")]
+mod sparse {}
+#[doc = include_str!("../../../docs/guides/static-feeds.md")]
+mod static_feeds {}
