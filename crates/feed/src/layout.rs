@@ -29,7 +29,8 @@ pub(crate) fn signature_read(length: u64) -> Read {
     }
 }
 
-fn node_read(index: Index) -> Read {
+/// Where a node is read.
+pub fn node_read(index: Index) -> Read {
     Read {
         file: File::Tree,
         offset: node_offset(index),

@@ -18,15 +18,40 @@ use crate::{
 /// How many blocks are read at a time.
 pub const MAX_RANGE: u64 = 1024;
 
-/// How many bytes are read at a time, unless the first block alone has more.
-pub const MAX_RANGE_BYTES: u64 = 4 * 1024 * 1024;
+/// How many bytes are read at a time, unless the first block alone has more: so many as stay in a cache of the processor until
+/// they are hashed.
+pub const MAX_RANGE_BYTES: u64 = 512 * 1024;
+
+/// How much is read at a time: as many blocks as have `bytes` together, or `blocks` if they have more. Never more than
+/// [`MAX_RANGE`] and [`MAX_RANGE_BYTES`] allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Portion {
+    /// How many bytes.
+    pub bytes: u64,
+    /// How many blocks at least.
+    pub blocks: usize,
+}
+
+impl Portion {
+    /// As much as may be.
+    pub const MAX: Portion = Portion {
+        bytes: MAX_RANGE_BYTES,
+        blocks: 1,
+    };
+
+    /// Whether so many blocks with so many bytes are not too much.
+    fn takes(&self, blocks: usize, bytes: u64) -> bool {
+        let enough = bytes > self.bytes && blocks > self.blocks;
+        blocks == 1 || bytes <= MAX_RANGE_BYTES && !enough
+    }
+}
 
 /// Blocks that are to be read: the nodes that tell where they are.
 #[derive(Debug)]
 pub struct RangePlan(Leaves);
 
 impl Feed {
-    /// Plans to read the first blocks of a range, at most [`MAX_RANGE`] of them and about [`MAX_RANGE_BYTES`].
+    /// Plans to read the first blocks of a range, at most [`MAX_RANGE`] of them and [`MAX_RANGE_BYTES`].
     /// [`RangeRead::blocks`] says how far that goes; plan again from there.
     ///
     /// # Errors
@@ -59,7 +84,15 @@ impl RangePlan {
     /// # Errors
     /// [`Error::Corrupt`] if a node isn't there, or a size can't be right.
     pub fn locate(&self, replies: &[Bytes]) -> Result<RangeRead, Error> {
-        self.0.locate(replies, MAX_RANGE_BYTES)
+        self.locate_portion(replies, Portion::MAX)
+    }
+
+    /// The same, of no more blocks than make a portion.
+    ///
+    /// # Errors
+    /// As [`locate`](Self::locate).
+    pub fn locate_portion(&self, replies: &[Bytes], portion: Portion) -> Result<RangeRead, Error> {
+        self.0.locate(replies, portion)
     }
 }
 
@@ -105,8 +138,8 @@ impl Leaves {
         &self.reads
     }
 
-    /// The place of the blocks, as many of them as have about `max` bytes and a leaf. The first one must have a leaf.
-    pub(crate) fn locate(&self, replies: &[Bytes], max: u64) -> Result<RangeRead, Error> {
+    /// The place of the blocks, as many of them as make a portion and have a leaf. The first one must have a leaf.
+    pub(crate) fn locate(&self, replies: &[Bytes], portion: Portion) -> Result<RangeRead, Error> {
         let before = self.before.parse(replies)?;
         let leaves = match replies.last() {
             Some(bytes) if !self.blocks.is_empty() => &bytes[..],
@@ -129,7 +162,7 @@ impl Leaves {
                 Some(leaf) => Ok(leaf),
                 None => parse_node(index, slot),
             };
-            match leaf.and_then(|leaf| found.push(leaf, max, self.byte_length)) {
+            match leaf.and_then(|leaf| found.push(leaf, portion, self.byte_length)) {
                 Ok(true) => {}
                 Ok(false) => break,
                 // The next piece begins there, and finds out.
@@ -188,12 +221,12 @@ impl RangeRead {
     }
 
     /// Takes one more block, unless that makes it too much. Nothing is read, or allocated, beyond the bytes that were signed.
-    fn push(&mut self, leaf: Node, max: u64, byte_length: u64) -> Result<bool, Error> {
+    fn push(&mut self, leaf: Node, portion: Portion, byte_length: u64) -> Result<bool, Error> {
         let size = self.size.saturating_add(leaf.size);
         if self.offset.saturating_add(size) > byte_length {
             return Err(Error::corrupt(File::Tree, Damage::Size));
         }
-        let takes = self.leaves.is_empty() || size <= max;
+        let takes = portion.takes(self.leaves.len() + 1, size);
         if takes {
             self.size = size;
             self.leaves.push(leaf);

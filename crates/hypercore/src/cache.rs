@@ -3,6 +3,8 @@
 //! A node that is there never changes, and one that isn't there is never kept. Only when damage is mended is everything forgotten.
 
 use bytes::Bytes;
+use feed::node_read;
+use flat_tree::Index;
 use merkle::Node;
 use quick_cache::sync::Cache;
 use storage::{File, FileSet, Read};
@@ -50,6 +52,12 @@ impl NodeCache {
         if let Some(cache) = &self.0 {
             cache.clear();
         }
+    }
+
+    /// A node, if it is kept here.
+    pub(crate) fn get(&self, index: Index) -> Option<Node> {
+        let bytes = self.0.as_ref()?.get(&node_read(index).offset)?;
+        Node::from_bytes(index, &bytes)
     }
 
     /// The answers to a read list, as [`FileSet::read`] gives them.

@@ -18,6 +18,8 @@ use bytes::Bytes;
 use crypto::{Dialect, DiscoveryKey, PublicKey};
 use event_listener::{Event as Wake, EventListener};
 use feed::Feed;
+use flat_tree::Index;
+use merkle::Node;
 use noise::KeyPair;
 use replicate::{Config, Limits, PeerId, Replicator};
 use storage::{FileSet, Read};
@@ -218,6 +220,11 @@ impl Core {
     /// [`Error::Disk`].
     pub(crate) fn read_nodes(&self, reads: &[Read]) -> Result<Vec<Bytes>> {
         self.nodes.read(&self.files, reads)
+    }
+
+    /// A node of the tree, if it was read lately.
+    pub(crate) fn node(&self, index: Index) -> Option<Node> {
+        self.nodes.get(index)
     }
 
     /// Forgets the nodes that were read so far: some of them were damaged, and are made again.

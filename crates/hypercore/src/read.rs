@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use feed::Portion;
 
 use crate::{Result, core::Core};
 
@@ -12,15 +13,18 @@ use crate::{Result, core::Core};
 /// [`Error::Disk`](crate::Error::Disk) if reading fails, [`Error::Feed`](crate::Error::Feed) if what was read doesn't
 /// match the tree.
 pub(crate) fn read_local(core: &Core, block: u64) -> Result<Option<Bytes>> {
-    let plan = match core.read(|feed| match feed.bitfield().has_block(block) {
-        true => feed.plan_get(block).map(Some),
+    let known = core.read(|feed| match feed.bitfield().has_block(block) {
+        true => feed.place(block, |index| core.node(index)).map(Some),
         false => Ok(None),
-    })? {
-        Some(plan) => plan,
+    })?;
+    let place = match known {
+        Some(Some(place)) => place,
+        Some(None) => {
+            let plan = core.read(|feed| feed.plan_get(block))?;
+            plan.locate(&core.read_nodes(plan.reads())?)?
+        }
         None => return Ok(None),
     };
-    let nodes = core.read_nodes(plan.reads())?;
-    let place = plan.locate(&nodes)?;
     let mut bytes = core.files().read(&[place.read()])?;
     Ok(Some(place.finish(bytes.pop().unwrap_or_default())?))
 }
@@ -33,18 +37,33 @@ pub(crate) fn read_local_range(core: &Core, blocks: Range<u64>) -> Result<Option
     let mut read = Vec::new();
     let mut next = blocks.start;
     while next < blocks.end {
-        let rest = next..blocks.end;
-        let plan = match core.read(|feed| match feed.bitfield().has_blocks(rest.clone()) {
-            true => feed.plan_get_range(rest).map(Some),
-            false => Ok(None),
-        })? {
-            Some(plan) => plan,
-            None => return Ok(None),
+        let Some(portion) = read_portion(core, next..blocks.end, Portion::MAX)? else {
+            return Ok(None);
         };
-        let located = plan.locate(&core.read_nodes(plan.reads())?)?;
-        let mut bytes = core.files().read(&[located.read()])?;
-        read.extend(located.finish(bytes.pop().unwrap_or_default())?);
-        next = located.blocks().end;
+        next += portion.len() as u64;
+        read.extend(portion);
     }
     Ok(Some(read))
+}
+
+/// The first blocks of a range, each checked against the tree, or none if one of the range isn't stored here. There is at
+/// least one, unless the range is empty.
+///
+/// # Errors
+/// As [`read_local`].
+pub(crate) fn read_portion(
+    core: &Core,
+    blocks: Range<u64>,
+    portion: Portion,
+) -> Result<Option<Vec<Bytes>>> {
+    let plan = match core.read(|feed| match feed.bitfield().has_blocks(blocks.clone()) {
+        true => feed.plan_get_range(blocks).map(Some),
+        false => Ok(None),
+    })? {
+        Some(plan) => plan,
+        None => return Ok(None),
+    };
+    let located = plan.locate_portion(&core.read_nodes(plan.reads())?, portion)?;
+    let mut bytes = core.files().read(&[located.read()])?;
+    Ok(Some(located.finish(bytes.pop().unwrap_or_default())?))
 }

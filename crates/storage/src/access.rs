@@ -1,6 +1,6 @@
 //! One file: bytes at offsets.
 
-use std::{fmt, ops::Range};
+use std::{fmt, ops::Range, vec, vec::Vec};
 
 use crate::Error;
 
@@ -27,6 +27,20 @@ pub trait RandomAccess: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Error::Io`].
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<usize, Error>;
+
+    /// Reads into memory of its own: `len` bytes, or what there is of them before the file ends. The caller sees to it that `len` is
+    /// not too much.
+    ///
+    /// The default is made of [`read`](Self::read). A backend that need not write zeros first may do better.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    fn read_vec(&self, offset: u64, len: usize) -> Result<Vec<u8>, Error> {
+        let mut bytes = vec![0; len];
+        let filled = self.read(offset, &mut bytes)?;
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
 
     /// Writes the parts back to back. The file grows as needed; a gap reads as zeros. If nothing is to be written, the
     /// file is created all the same.

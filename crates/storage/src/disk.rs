@@ -9,6 +9,7 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    vec::Vec,
 };
 
 use crate::{Error, RandomAccess, folder::Folder, positional};
@@ -170,6 +171,11 @@ impl RandomAccess for Disk {
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<usize, Error> {
         let read = self.existing("read", |file| positional::read(file, offset, out))?;
         Ok(read.unwrap_or(0))
+    }
+
+    fn read_vec(&self, offset: u64, len: usize) -> Result<Vec<u8>, Error> {
+        let read = self.existing("read", |file| positional::read_vec(file, offset, len))?;
+        Ok(read.unwrap_or_default())
     }
 
     fn write(&self, offset: u64, parts: &[&[u8]]) -> Result<(), Error> {

@@ -2,7 +2,26 @@
 //!
 //! None of them moves a file position, so threads don't get in each other's way.
 
-use std::{fs, io};
+use std::{fs, io, vec::Vec};
+
+/// Reads `len` bytes, or what there is of them, into new memory.
+pub(crate) fn read_vec(file: &fs::File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // The length may come from a damaged file.
+    bytes
+        .try_reserve_exact(len)
+        .map_err(|_| io::ErrorKind::OutOfMemory)?;
+    while bytes.len() < len {
+        let next = offset.saturating_add(bytes.len() as u64);
+        match os::read_more(file, &mut bytes, len, next) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bytes)
+}
 
 /// Reads until `out` is full or the file ends.
 pub(crate) fn read(file: &fs::File, offset: u64, out: &mut [u8]) -> io::Result<usize> {
@@ -66,11 +85,12 @@ fn zero(file: &fs::File, offset: u64, len: u64) -> io::Result<()> {
 mod os {
     //! Gathered writes and holes.
 
-    use std::{fs, io, os::unix::fs::FileExt};
+    use std::{fs, io, os::unix::fs::FileExt, vec::Vec};
 
     use rustix::{
+        buffer::spare_capacity,
         fs::{FallocateFlags, fallocate},
-        io::pwritev,
+        io::{pread, pwritev},
     };
 
     /// More pieces the kernel doesn't take in one call.
@@ -78,6 +98,20 @@ mod os {
 
     pub(super) fn read_at(file: &fs::File, out: &mut [u8], offset: u64) -> io::Result<usize> {
         file.read_at(out, offset)
+    }
+
+    /// Appends what is read to `bytes`, which has room for `len`, and doesn't write zeros there before.
+    pub(super) fn read_more(
+        file: &fs::File,
+        bytes: &mut Vec<u8>,
+        len: usize,
+        offset: u64,
+    ) -> io::Result<usize> {
+        let before = bytes.len();
+        let read = pread(file, spare_capacity(bytes), offset)?;
+        // There may be more room than was asked for.
+        bytes.truncate(len);
+        Ok(read.min(bytes.len() - before))
     }
 
     pub(super) fn write_at(
@@ -102,6 +136,19 @@ mod os {
     //! One write for several parts by way of a buffer, and no holes.
 
     use std::{fs, io, vec::Vec};
+
+    pub(super) fn read_more(
+        file: &fs::File,
+        bytes: &mut Vec<u8>,
+        len: usize,
+        offset: u64,
+    ) -> io::Result<usize> {
+        let before = bytes.len();
+        bytes.resize(len, 0);
+        let read = read_at(file, bytes.get_mut(before..).unwrap_or_default(), offset);
+        bytes.truncate(before + *read.as_ref().unwrap_or(&0));
+        read
+    }
 
     #[cfg(unix)]
     pub(super) fn read_at(file: &fs::File, out: &mut [u8], offset: u64) -> io::Result<usize> {

@@ -8,7 +8,7 @@ use storage::Read;
 use super::AuditReport;
 use crate::{
     Feed,
-    range::{Leaves, MAX_RANGE, MAX_RANGE_BYTES, RangeRead},
+    range::{Leaves, MAX_RANGE, Portion, RangeRead},
 };
 
 /// Goes through the stored blocks, many of them at a time as long as they are good.
@@ -58,7 +58,7 @@ impl Sweep {
     pub(super) fn check(&mut self, feed: &Feed, replies: &[Bytes], report: &mut AuditReport) {
         match core::mem::replace(&mut self.piece, Piece::None) {
             Piece::None => {}
-            Piece::Leaves(leaves) => match leaves.locate(replies, MAX_RANGE_BYTES) {
+            Piece::Leaves(leaves) => match leaves.locate(replies, Portion::MAX) {
                 Ok(place) => self.piece = Piece::Data(place),
                 Err(_) => self.reject(feed, report),
             },
@@ -67,7 +67,8 @@ impl Sweep {
                 report.valid += valid;
                 self.next += valid;
                 if self.next == place.blocks().end {
-                    self.count = (2 * self.count).min(MAX_RANGE);
+                    // No more leaves than there are bytes for.
+                    self.count = (2 * valid).clamp(1, MAX_RANGE);
                 } else if valid > 0 {
                     self.count = 1;
                 } else {

@@ -1,8 +1,8 @@
 //! Blocks that follow one another, read together.
 
 use bytes::Bytes;
-use hypercore_feed::{Damage, Error, MAX_RANGE, MAX_RANGE_BYTES};
-use merkle::RemoteTree;
+use hypercore_feed::{Damage, Error, MAX_RANGE, MAX_RANGE_BYTES, Portion, node_read};
+use merkle::{Node, RemoteTree};
 use storage::File;
 
 use crate::world::{Log, bytes, key_of, made_up, replace};
@@ -64,6 +64,51 @@ fn large_blocks_are_read_few_at_a_time_and_a_huge_one_alone() {
     let (blocks, pieces) = log.get_range(0..5).unwrap();
     assert_eq!(blocks, [half.clone(), half.clone(), half, huge, vec![]]);
     assert_eq!(pieces, 4);
+}
+
+#[test]
+fn a_portion_has_so_many_bytes_or_so_many_blocks() {
+    let (mut log, _) = Log::writer(1);
+    log.append((0..40).map(|block| vec![block; if block < 20 { 100 } else { 1000 }]));
+    log.append([vec![0; MAX_RANGE_BYTES as usize + 1], vec![]]);
+    let portion = |first: u64, bytes, blocks| {
+        let plan = log.feed.plan_get_range(first..42).unwrap();
+        let nodes = log.files.read(plan.reads()).unwrap();
+        let portion = Portion { bytes, blocks };
+        let place = plan.locate_portion(&nodes, portion).unwrap();
+        place.blocks().count()
+    };
+    assert_eq!(portion(0, 0, 0), 1);
+    assert_eq!(portion(0, 500, 0), 5);
+    assert_eq!(portion(0, 599, 1), 5);
+    assert_eq!(portion(0, 500, 7), 7);
+    assert_eq!(portion(18, 1200, 0), 3);
+    assert_eq!(portion(18, 1199, 3), 3);
+    assert_eq!(portion(18, 1199, 2), 2);
+    // Whatever is wanted, a huge block comes alone.
+    assert_eq!(portion(38, u64::MAX, 10), 2);
+    assert_eq!(portion(40, 1, 10), 1);
+    assert_eq!(portion(41, u64::MAX, 10), 1);
+}
+
+#[test]
+fn a_place_is_told_without_reading_where_all_nodes_are_known() {
+    let log = Log::author(3, 70);
+    let read = |index| {
+        let bytes = log.files.read(&[node_read(index)]).unwrap();
+        Node::from_bytes(index, bytes[0][..].try_into().unwrap())
+    };
+    for block in 0..70 {
+        let place = log.feed.place(block, read).unwrap().unwrap();
+        let bytes = log.files.read(&[place.read()]).unwrap().remove(0);
+        assert_eq!(place.finish(bytes).unwrap(), made_up(3, block));
+        // The roots of 70 blocks are known in any case: 64, 4 and 2 of them.
+        let alone = log.feed.place(block, |_| None).unwrap();
+        assert!(alone.is_none(), "{block}");
+    }
+    let error = log.feed.place(70, read).unwrap_err();
+    let (block, length) = (70, 70);
+    assert_eq!(error, Error::OutOfRange { block, length });
 }
 
 #[test]

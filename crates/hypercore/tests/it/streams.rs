@@ -50,6 +50,30 @@ fn read_ahead_changes_nothing_but_the_speed() {
 }
 
 #[test]
+fn large_and_small_blocks_come_in_their_order() {
+    task::block_on(async {
+        let feed = Hypercore::open(Storage::memory()).await.unwrap();
+        let sizes = (0..600).map(|nth: usize| match nth % 97 {
+            0 => 600_000,
+            1..6 => 50_000,
+            _ => nth % 13 * 100,
+        });
+        let blocks: Vec<Vec<u8>> = sizes
+            .zip(0_u32..)
+            .map(|(len, nth)| vec![nth as u8; len])
+            .collect();
+        feed.append_batch(blocks.clone()).await.unwrap();
+        for batch in [1, 8, 1000] {
+            let mut read = feed.read(..).batch(batch);
+            for block in &blocks {
+                assert_eq!(read.next().await.unwrap().unwrap(), block[..]);
+            }
+            assert!(read.next().await.is_none());
+        }
+    });
+}
+
+#[test]
 fn in_reverse_the_last_comes_first() {
     task::block_on(async {
         let feed = feed_of(5).await;

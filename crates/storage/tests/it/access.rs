@@ -21,6 +21,7 @@ suite! { InMemory as memory, OnDisk as disk, ByClosure as closure: {
     reads_back_what_was_written_even_by_another_handle,
     fills_gaps_with_zeros,
     reads_short_at_the_end,
+    reads_into_memory_of_its_own,
     writes_many_parts_in_one_go,
     creates_a_file_by_writing_nothing_and_no_more,
     truncates_but_never_extends,
@@ -80,6 +81,26 @@ fn reads_short_at_the_end(world: &impl World) {
     assert_eq!(file.read(6, &mut out).unwrap(), 0);
     assert_eq!(file.read(1 << 40, &mut out).unwrap(), 0);
     assert_eq!(file.read(2, &mut []).unwrap(), 0);
+}
+
+fn reads_into_memory_of_its_own(world: &impl World) {
+    let file = world.open();
+    assert!(file.read_vec(0, 10).unwrap().is_empty());
+    file.write(0, &[&[7; 5000], b"end"]).unwrap();
+    for (offset, len) in [
+        (0, 0),
+        (0, 1),
+        (0, 5003),
+        (4999, 4),
+        (5000, 100),
+        (3, 100_000),
+    ] {
+        let end = (offset + len).min(5003);
+        let read = file.read_vec(offset as u64, len).unwrap();
+        assert_eq!(read, contents(&*file)[offset..end]);
+    }
+    assert!(file.read_vec(5003, 1).unwrap().is_empty());
+    assert!(file.read_vec(1 << 40, 1).unwrap().is_empty());
 }
 
 fn writes_many_parts_in_one_go(world: &impl World) {
