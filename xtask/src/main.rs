@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod browser;
 mod crash;
 mod demo;
 mod examples;
@@ -35,9 +36,12 @@ cargo xtask COMMAND
 
   demo                  create a feed, append a file, serve it, clone it in a second process, compare
   test [STEP...]        everything that must hold, or some of it:
-                        fmt tidy clippy docs tests examples alone no-std fuzz javascript vectors interop demo kill large
+                        fmt tidy clippy docs tests examples alone no-std fuzz javascript vectors interop browser demo kill
+                        large
   ci                    the same as test, under the name that CI systems look for
   interop [WORD...]     our program against JavaScript hypercore 8 and 9; only cases whose names have the words
+  browser [--pictures FOLDER]
+                        the page of `hypercore inspect` in a Chromium without a window
   crash [SEEDS]         every power cut on every operation of small feeds, and on lives that so many seeds make up (20)
   crash kill [COUNT]    so many processes killed while they append or clone (1000), and what the next one finds
   fuzz [TARGET] [--time SECONDS]
@@ -68,6 +72,7 @@ fn run(arguments: &[&str]) -> Result {
         ["demo"] => demo::run(),
         ["test" | "ci", steps @ ..] => steps::run(steps),
         ["interop", words @ ..] => interop::run(words),
+        ["browser", rest @ ..] => browser::run(rest),
         ["crash", rest @ ..] => crash::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["bench", rest @ ..] => bench::run(rest),

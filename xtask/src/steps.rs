@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Result, crash, demo, examples, interop, javascript, large,
+    Result, browser, crash, demo, examples, interop, javascript, large,
     layers::{Kind, LAYERS},
     no_std, parity, tidy, vectors,
     workspace::{self, cargo},
@@ -16,9 +16,15 @@ use crate::{
 struct Step {
     name: &'static str,
     run: fn() -> Result,
-    /// Whether it needs Node.js and npm, and is left out without them.
-    javascript: bool,
+    /// What it needs that a machine may lack. Without that it is left out.
+    needs: Option<Need>,
 }
+
+/// Whether something is here, and what to say if it isn't.
+type Need = (fn() -> bool, &'static str);
+
+const JAVASCRIPT: Need = (javascript::is_here, javascript::MISSING);
+const BROWSER: Need = (browser::is_here, browser::MISSING);
 
 /// From the quickest to the slowest, so that the answer comes early.
 const STEPS: &[Step] = &[
@@ -31,9 +37,10 @@ const STEPS: &[Step] = &[
     step("alone", alone),
     step("no-std", no_std::run),
     step("fuzz", fuzz),
-    with_javascript("javascript", parity::run),
-    with_javascript("vectors", || vectors::run(&[])),
-    with_javascript("interop", || interop::run(&[])),
+    with(JAVASCRIPT, "javascript", parity::run),
+    with(JAVASCRIPT, "vectors", || vectors::run(&[])),
+    with(JAVASCRIPT, "interop", || interop::run(&[])),
+    with(BROWSER, "browser", || browser::run(&[])),
     step("demo", demo::run),
     step("kill", || crash::run(&["kill", "30"])),
     step("large", large::run),
@@ -43,15 +50,15 @@ const fn step(name: &'static str, run: fn() -> Result) -> Step {
     Step {
         name,
         run,
-        javascript: false,
+        needs: None,
     }
 }
 
-const fn with_javascript(name: &'static str, run: fn() -> Result) -> Step {
+const fn with(need: Need, name: &'static str, run: fn() -> Result) -> Step {
     Step {
         name,
         run,
-        javascript: true,
+        needs: Some(need),
     }
 }
 
@@ -97,8 +104,10 @@ pub(crate) fn run(names: &[&str]) -> Result {
 }
 
 fn one(step: &Step) -> (Outcome, String) {
-    if step.javascript && !javascript::is_here() {
-        return (Outcome::Skipped, format!(": {}", javascript::MISSING));
+    if let Some((is_here, missing)) = step.needs
+        && !is_here()
+    {
+        return (Outcome::Skipped, format!(": {missing}"));
     }
     match (step.run)() {
         Ok(()) => (Outcome::Holds, String::new()),

@@ -10,19 +10,20 @@ use hypercore::{Dialect, DialectChoice};
 use crate::{
     commands::{
         append::Append, audit::Audit, bench_peer::BenchPeer, cat::Cat, clone::CloneFeed,
-        create::Create, get::Get, key::Key, ls::Ls, seek::Seek, serve::Serve, tail::Tail,
-        verify::Verify,
+        create::Create, get::Get, inspect::Inspect, key::Key, ls::Ls, seek::Seek, serve::Serve,
+        tail::Tail, verify::Verify,
     },
     output::Output,
 };
 
 /// The commands that `hypercore --help` lists, in groups. clap knows no groups of subcommands.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Write", &["create", "append"]),
     ("Read", &["get", "cat", "tail", "ls", "seek", "info"]),
     ("Share", &["serve", "clone"]),
     ("Trust", &["audit", "verify"]),
     ("Keys", &["key"]),
+    ("Help", &["inspect"]),
 ];
 
 const EXIT_CODES: &str = "\
@@ -131,6 +132,8 @@ pub(crate) enum Command {
     /// Show, export, import, or back up the keys of a feed.
     #[command(subcommand)]
     Key(Key),
+    /// Draw a feed on a page of this machine: its tree, what is here, who is connected.
+    Inspect(Inspect),
     /// Run one workload of a side-by-side benchmark.
     #[command(hide = true)]
     BenchPeer(BenchPeer),

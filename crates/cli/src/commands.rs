@@ -8,6 +8,7 @@ pub(crate) mod clone;
 pub(crate) mod create;
 pub(crate) mod get;
 mod info;
+pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod ls;
 pub(crate) mod seek;
@@ -36,6 +37,7 @@ pub(crate) async fn run(command: Command, output: Output) -> Result<(), Failure>
         Command::Audit(arguments) => audit::run(arguments, output).await,
         Command::Verify(arguments) => verify::run(arguments, output).await,
         Command::Serve(arguments) => serve::run(arguments, output).await,
+        Command::Inspect(arguments) => inspect::run(arguments, output).await,
         Command::Clone(arguments) => clone::run(arguments, output).await,
         Command::Key(arguments) => key::run(arguments, output).await,
         Command::BenchPeer(arguments) => bench_peer::run(arguments, output).await,

@@ -142,6 +142,13 @@ impl Source {
         Ok(())
     }
 
+    /// Calls those who are known, if there are any and that wasn't done, and stays connected with them.
+    pub(crate) fn stay_connected(&mut self) {
+        self.live = true;
+        // Without anybody to call there is nothing to be done.
+        let _ = self.call();
+    }
+
     fn known_peers(&self) -> Option<KnownPeers> {
         match &self.from.origin {
             Origin::Directory(dir) => Some(KnownPeers::of(dir)),

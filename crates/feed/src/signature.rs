@@ -102,6 +102,15 @@ impl Feed {
             false => Err(Error::NoProof { block }),
         }
     }
+
+    /// Plans to read a node of the tree, if it is stored here.
+    pub fn plan_node(&self, index: Index) -> Option<InfoPlan> {
+        let stored = index.end_block() <= self.length() && self.bitfield.has_node(index);
+        stored.then(|| InfoPlan {
+            index,
+            nodes: NodeReads::new([index], &self.roots),
+        })
+    }
 }
 
 impl SignatureSearch {
@@ -164,7 +173,7 @@ impl RootsPlan {
     }
 }
 
-/// The node of a block that is to be read.
+/// A node that is to be read.
 #[derive(Debug)]
 pub struct InfoPlan {
     index: Index,

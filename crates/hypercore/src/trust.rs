@@ -11,6 +11,7 @@ use std::{
 use bytes::Bytes;
 use crypto::{PublicKey, Signable, Signature};
 use feed::SignatureStep;
+use flat_tree::Index;
 use merkle::{Fork, Node, PortableProof, Proof, ProofRequest, RemoteTree, Roots};
 use replicate::Replicator;
 
@@ -205,6 +206,33 @@ impl<E: Encoding> Hypercore<E> {
         core.check_open()?;
         let plan = core.read(|feed| feed.plan_block_info(block))?;
         Ok(plan.finish(&core.read_nodes(plan.reads())?)?)
+    }
+
+    /// A node of the tree, if it is stored here: the hash over everything below it. A sparse copy has those that proofs brought.
+    ///
+    /// ```
+    /// # async_std::task::block_on(async {
+    /// use hypercore::{Hypercore, Index, Storage};
+    ///
+    /// let feed = Hypercore::open(Storage::memory()).await?;
+    /// feed.append_batch(["a", "bc"]).await?;
+    /// // Above the two blocks.
+    /// let node = feed.node(Index::from_block(0).parent())?.unwrap();
+    /// assert_eq!(node.size, 3);
+    /// assert_eq!(feed.node(Index::from_block(2))?, None);
+    /// # Ok::<_, hypercore::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Disk`](crate::Error::Disk), [`Error::Feed`](crate::Error::Feed) if the tree is damaged,
+    /// [`Error::Closed`](crate::Error::Closed).
+    pub fn node(&self, index: Index) -> Result<Option<Node>> {
+        let core = self.core();
+        core.check_open()?;
+        let Some(plan) = core.read(|feed| feed.plan_node(index)) else {
+            return Ok(None);
+        };
+        Ok(Some(plan.finish(&core.read_nodes(plan.reads())?)?))
     }
 
     /// Ends a static feed, whose tree hash is its key from now on: others can copy it, and nobody can append to it. See

@@ -8,6 +8,7 @@ mod clone;
 mod crowd;
 mod exit;
 mod http;
+mod inspect;
 mod json;
 mod keys;
 mod local;
