@@ -1,29 +1,20 @@
 //! What all commands have in common on the command line, and the page that lists them. The options of a command stand in its file.
 
-use std::path::PathBuf;
-
 use clap::{
     Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, builder::FalseyValueParser,
 };
 use hypercore::{Dialect, DialectChoice};
 
-use crate::{
-    commands::{
-        append::Append, audit::Audit, bench_peer::BenchPeer, cat::Cat, clone::CloneFeed,
-        create::Create, get::Get, inspect::Inspect, key::Key, ls::Ls, seek::Seek, serve::Serve,
-        tail::Tail, verify::Verify,
-    },
-    output::Output,
-};
+use crate::{commands, output::Output};
 
 /// The commands that `hypercore --help` lists, in groups. clap knows no groups of subcommands.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Write", &["create", "append"]),
     ("Read", &["get", "cat", "tail", "ls", "seek", "info"]),
     ("Share", &["serve", "clone"]),
-    ("Trust", &["audit", "verify"]),
+    ("Trust", &["audit", "verify", "proof", "diff"]),
     ("Keys", &["key"]),
-    ("Help", &["inspect"]),
+    ("Help", &["inspect", "completions", "man"]),
 ];
 
 const EXIT_CODES: &str = "\
@@ -106,43 +97,46 @@ impl From<When> for anstream::ColorChoice {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make a new feed and print its link.
-    Create(Create),
+    Create(commands::create::Create),
     /// Append blocks: the texts given, files, or standard input.
-    Append(Append),
+    Append(commands::append::Append),
     /// Print all blocks, or a range of blocks or bytes.
-    Cat(Cat),
+    Cat(commands::cat::Cat),
     /// Print single blocks.
-    Get(Get),
+    Get(commands::get::Get),
     /// Print the last blocks, and follow what is appended.
-    Tail(Tail),
+    Tail(commands::tail::Tail),
     /// List blocks: number, place, size, whether it is here, hash.
-    Ls(Ls),
+    Ls(commands::ls::Ls),
     /// Find the block that holds a byte.
-    Seek(Seek),
+    Seek(commands::seek::Seek),
     /// Print what is known of a feed.
-    Info(Place),
+    Info(commands::info::Info),
     /// Check what is stored, and repair it if told to.
-    Audit(Audit),
+    Audit(commands::audit::Audit),
     /// Check the author's signature over the tree.
-    Verify(Verify),
+    Verify(commands::verify::Verify),
     /// Let others clone a feed.
-    Serve(Serve),
+    Serve(commands::serve::Serve),
     /// Fetch a feed from the peers that its link names.
-    Clone(CloneFeed),
+    Clone(commands::clone::CloneFeed),
+    /// Write the proof of a block to a file, or check one.
+    #[command(subcommand)]
+    Proof(commands::proof::Proof),
+    /// Compare two copies: which is longer, and do they tell one history?
+    Diff(commands::diff::Diff),
     /// Show, export, import, or back up the keys of a feed.
     #[command(subcommand)]
-    Key(Key),
+    Key(commands::key::Key),
     /// Draw a feed on a page of this machine: its tree, what is here, who is connected.
-    Inspect(Inspect),
+    Inspect(commands::inspect::Inspect),
+    /// Print what makes a shell complete command lines.
+    Completions(commands::completions::Completions),
+    /// Print the manual page, or write one for each command.
+    Man(commands::man::Man),
     /// Run one workload of a side-by-side benchmark.
     #[command(hide = true)]
-    BenchPeer(BenchPeer),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Place {
-    /// The feed's directory.
-    pub(crate) dir: PathBuf,
+    BenchPeer(commands::bench_peer::BenchPeer),
 }
 
 /// A form of signatures and handshakes.

@@ -5,12 +5,16 @@ pub(crate) mod audit;
 pub(crate) mod bench_peer;
 pub(crate) mod cat;
 pub(crate) mod clone;
+pub(crate) mod completions;
 pub(crate) mod create;
+pub(crate) mod diff;
 pub(crate) mod get;
-mod info;
+pub(crate) mod info;
 pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod ls;
+pub(crate) mod man;
+pub(crate) mod proof;
 pub(crate) mod seek;
 pub(crate) mod serve;
 pub(crate) mod tail;
@@ -39,6 +43,10 @@ pub(crate) async fn run(command: Command, output: Output) -> Result<(), Failure>
         Command::Serve(arguments) => serve::run(arguments, output).await,
         Command::Inspect(arguments) => inspect::run(arguments, output).await,
         Command::Clone(arguments) => clone::run(arguments, output).await,
+        Command::Proof(arguments) => proof::run(arguments, output).await,
+        Command::Diff(arguments) => diff::run(arguments, output).await,
+        Command::Completions(arguments) => completions::run(&arguments, output),
+        Command::Man(arguments) => man::run(&arguments, output),
         Command::Key(arguments) => key::run(arguments, output).await,
         Command::BenchPeer(arguments) => bench_peer::run(arguments, output).await,
     }

@@ -305,6 +305,10 @@ impl Source {
             let message = format!("no byte {byte}, the feed has {}", self.feed.byte_len());
             return Err(Failure::new(Code::NotFound, message).of(&self.from.origin));
         }
+        if self.calls.is_none() && self.ways().is_empty() {
+            let error = Error::ByteNotLocal { byte };
+            return Err(Failure::from(error).of(&self.from.origin));
+        }
         self.call()?;
         let seeking = self.feed.seek(byte).if_available();
         match seeking.timeout(self.from.timeout).await {

@@ -113,6 +113,21 @@ impl PortableProof {
     /// # Errors
     /// [`PortableError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PortableError> {
+        let (proof, rest) = PortableProof::split_from(bytes)?;
+        match rest.len() {
+            0 => Ok(proof),
+            more => Err(PortableError::Length {
+                len: bytes.len(),
+                expected: bytes.len() - more,
+            }),
+        }
+    }
+
+    /// The same of a proof that something follows, such as the block: gives that as well.
+    ///
+    /// # Errors
+    /// [`PortableError`].
+    pub fn split_from(bytes: &[u8]) -> Result<(Self, &[u8]), PortableError> {
         let (head, rest) =
             bytes
                 .split_first_chunk::<HEAD>()
@@ -147,25 +162,26 @@ impl PortableProof {
         let (block, length) = (number(block), number(length));
         let positions = positions(block, length)?;
         let expected = positions.len() * Node::LEN + signed;
-        if rest.len() != expected {
+        let Some((rest, behind)) = rest.split_at_checked(expected) else {
             return Err(PortableError::Length {
                 len: bytes.len(),
                 expected: HEAD + expected,
             });
-        }
+        };
         let (nodes, signature) = rest.split_at(expected - signed);
         let (nodes, _) = nodes.as_chunks::<{ Node::LEN }>();
         let nodes = positions.iter().zip(nodes).map(|(index, bytes)| {
             Node::from_bytes(*index, bytes).ok_or(PortableError::WrongNode { index: *index })
         });
-        Ok(PortableProof {
+        let proof = PortableProof {
             length,
             proof: Proof {
                 block,
                 nodes: nodes.collect::<Result<_, _>>()?,
                 signature: Signature::try_from(signature).ok(),
             },
-        })
+        };
+        Ok((proof, behind))
     }
 
     /// Its bytes: some thousands at most, whatever the size of the feed.

@@ -1,24 +1,39 @@
-//! `hypercore info DIR`
+//! `hypercore info FEED`
 
 use std::{fs, io, path::Path};
 
-use hypercore::{Dialect, File, Hypercore, Node};
+use clap::Args;
+use hypercore::{File, Hypercore, Node};
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
-use super::{close, open, verify::witness};
-use crate::{arguments::Place, failure::Failure, output::Output};
+use super::verify::witness;
+use crate::{
+    failure::Failure,
+    output::Output,
+    source::{Origin, ReadFrom, Source},
+};
 
-pub(super) async fn run(arguments: Place, output: &Output) -> Result<(), Failure> {
-    let dir = &arguments.dir;
-    let feed = open(dir, Dialect::default()).await?;
+#[derive(Debug, Args)]
+pub(crate) struct Info {
+    #[command(flatten)]
+    pub(crate) from: ReadFrom,
+}
+
+pub(super) async fn run(arguments: Info, output: &Output) -> Result<(), Failure> {
+    let origin = &arguments.from.origin;
+    let source = Source::open(&arguments.from, false, output).await?;
+    let feed = &source.feed;
     let length = feed.len();
     let have = feed.downloaded(0..length);
-    let form = form(&feed).map_err(|error| error.of(dir.display()))?;
-    let roots = roots(&feed).map_err(|error| Failure::at(dir, error))?;
-    let disk = disk_use(dir);
+    let form = form(feed).map_err(|error| error.of(origin))?;
+    let roots = roots(feed).map_err(|error| Failure::from(error).of(origin))?;
+    let disk = match origin {
+        Origin::Directory(dir) => disk_use(dir),
+        Origin::Link(_) => 0,
+    };
     let fields = json!({
-        "dir": dir.display().to_string(),
+        "feed": origin.to_string(),
         "key": feed.key().to_string(),
         "discovery_key": feed.discovery_key().to_string(),
         "length": length,
@@ -63,7 +78,7 @@ tree hash      {}",
         );
     }
     output.result("info", fields, human)?;
-    close(dir, &feed).await
+    source.close().await
 }
 
 /// Which form the last signature has.

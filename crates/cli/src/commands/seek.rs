@@ -1,22 +1,19 @@
-//! `hypercore seek DIR BYTE`
-
-use std::path::PathBuf;
+//! `hypercore seek FEED BYTE`
 
 use clap::Args;
-use hypercore::Dialect;
 use serde_json::json;
 
-use super::{close, open};
 use crate::{
     failure::{Code, Failure},
     output::Output,
+    source::{ReadFrom, Source},
     units::parse_bytes,
 };
 
 #[derive(Debug, Args)]
 pub(crate) struct Seek {
-    /// The feed's directory.
-    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) from: ReadFrom,
 
     /// The byte to look for, counted from 0: 4711, 64k, 1MiB, ...
     #[arg(value_parser = parse_bytes)]
@@ -24,24 +21,15 @@ pub(crate) struct Seek {
 }
 
 pub(super) async fn run(arguments: Seek, output: &Output) -> Result<(), Failure> {
-    let (dir, byte) = (&arguments.dir, arguments.byte);
-    let feed = open(dir, Dialect::default()).await?;
-    if byte >= feed.byte_len() {
-        let message = format!(
-            "{}: no byte {byte}, the feed has {}",
-            dir.display(),
-            feed.byte_len()
-        );
-        return Err(
-            Failure::new(Code::NotFound, message).hint("see its size with: hypercore info DIR")
-        );
+    let byte = arguments.byte;
+    let mut source = Source::open(&arguments.from, false, output).await?;
+    let (block, offset) = source.seek(byte).await?;
+    let byte_length = source.feed.byte_len();
+    if byte >= byte_length {
+        let message = format!("no byte {byte}, the feed has {byte_length}");
+        return Err(Failure::new(Code::NotFound, message).of(&arguments.from.origin));
     }
-    let (block, offset) = feed
-        .seek(byte)
-        .wait(false)
-        .await
-        .map_err(|error| Failure::at(dir, error))?;
-    close(dir, &feed).await?;
+    source.close().await?;
     let fields = json!({ "byte": byte, "block": block, "offset": offset });
     output.result(
         "position",

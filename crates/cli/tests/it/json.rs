@@ -36,9 +36,9 @@ fn local_commands_print_what_is_documented() {
         fields(&info),
         [
             "byte_length",
-            "dir",
             "discovery_key",
             "disk",
+            "feed",
             "form",
             "have",
             "key",

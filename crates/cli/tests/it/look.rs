@@ -5,7 +5,7 @@ use std::fs;
 use hypercore::{Dialect, Hypercore};
 use serde_json::{Value, json};
 
-use crate::program::{Place, run};
+use crate::program::{Place, Served, run};
 
 /// A copy that has block 3 of seven and the hashes around it, and nothing else.
 fn partial_copy(place: &Place) -> String {
@@ -241,5 +241,18 @@ fn verify_of_an_empty_feed_is_5_and_of_a_static_one_compares_the_key() {
     assert_eq!(
         (&info["static"], &info["form"]),
         (&json!(true), &Value::Null)
+    );
+}
+
+#[test]
+fn what_is_not_here_is_asked_of_the_peers_of_a_link() {
+    let place = Place::new();
+    let served = Served::start(&place.feed("feed", &["one", "", "three"]), &[]);
+    let found = run(["seek", &served.link(), "4"]).ok();
+    assert_eq!(found.text(), "block 2, byte 1 of it\n");
+    let info = run(["--json", "info", &served.link()]).ok().line("info");
+    assert_eq!(
+        (&info["length"], &info["have"], &info["form"]),
+        (&json!(3), &json!(0), &json!(8))
     );
 }

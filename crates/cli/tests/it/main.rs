@@ -17,3 +17,5 @@ mod network;
 mod program;
 mod proxy;
 mod reading;
+mod shells;
+mod trust;
