@@ -8,7 +8,7 @@ use hypercore::{Dialect, DialectChoice};
 use crate::{commands, output::Output};
 
 /// The commands that `hypercore --help` lists, in groups. clap knows no groups of subcommands.
-const GROUPS: [(&str, &[&str]); 6] = [
+pub(crate) const GROUPS: [(&str, &[&str]); 6] = [
     ("Write", &["create", "append"]),
     ("Read", &["get", "cat", "tail", "ls", "seek", "info"]),
     ("Share", &["serve", "clone"]),

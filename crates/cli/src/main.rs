@@ -14,6 +14,8 @@ mod link;
 mod output;
 mod progress;
 mod rate;
+#[cfg(test)]
+mod reference;
 mod screen;
 mod secret;
 mod source;

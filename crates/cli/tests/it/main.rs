@@ -17,5 +17,7 @@ mod network;
 mod program;
 mod proxy;
 mod reading;
+#[cfg(unix)]
+mod schema;
 mod shells;
 mod trust;
