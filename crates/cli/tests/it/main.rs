@@ -7,6 +7,7 @@ mod bench_peer;
 mod clone;
 mod crowd;
 mod exit;
+mod guides;
 mod http;
 mod inspect;
 mod json;
