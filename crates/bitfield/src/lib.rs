@@ -14,7 +14,11 @@
 //! assert_eq!(bitfield.next_missing(3), 7);
 //! ```
 //!
-//! The crate knows nothing of files or peers; what a page means on disk is in `docs/format.md`, "Bitfield".
+//! **Who needs it:** whoever reads or writes the file `bitfield` of a feed ([`Bitfield`]), or keeps which blocks somebody claims to
+//! have ([`RangeSet`]). Memory follows the pages or runs that are there, never the position of a bit.
+//!
+//! **What it doesn't do:** it knows nothing of files or peers, nor what a set bit promises. What a page means on disk is in
+//! `docs/format.md`, "Bitfield".
 
 #![no_std]
 #![forbid(unsafe_code)]

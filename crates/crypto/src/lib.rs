@@ -15,7 +15,10 @@
 //! # Ok::<_, hypercore_crypto::SignatureError>(())
 //! ```
 //!
-//! The crate knows nothing of trees, files or peers. Without the default feature `std` it is `no_std`, and BLAKE2b runs on
+//! **Who needs it:** whoever computes hashes or checks signatures of feeds without the rest. A [`Verified`] exists only for a
+//! signature that holds, or for a static feed whose key is the hash of its tree.
+//!
+//! **What it doesn't do:** it knows nothing of trees, files or peers, shakes no hands, and has no randomness: seeds are arguments. Without the default feature `std` it is `no_std`, and BLAKE2b runs on
 //! portable code because the machine's vector instructions can't be asked for.
 
 #![no_std]

@@ -3,6 +3,35 @@
 //! Nothing here does I/O. Whatever touches storage is five beats, of which only the last changes the feed: *plan* (what must
 //! be read?), *read*, *check* (hashes, then the signature), *commit* (an ordered batch), *apply*. See [`Feed`] for an
 //! example, and `docs/architecture.md`.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use hypercore_feed::{OpenOptions, Opening, Step};
+//! use storage::{FileSet, MemoryFiles}; // hypercore-storage
+//!
+//! let files = FileSet::open(Box::new(MemoryFiles::default()))?;
+//! let mut step = Opening::new(OpenOptions { seed: [7; 32], ..OpenOptions::default() }).step(vec![])?;
+//! let mut feed = loop {
+//!     step = match step {
+//!         Step::Read { opening, reads } => opening.step(files.read(&reads)?)?,
+//!         Step::Commit { opening, batch } => {
+//!             files.commit(&batch)?;
+//!             opening.step(vec![])?
+//!         }
+//!         Step::Done(feed) => break feed,
+//!     };
+//! };
+//! let commit = feed.plan_append(vec![Bytes::from("hello")])?.sign(&feed)?;
+//! files.commit(commit.batch())?;
+//! feed.apply(commit);
+//! assert_eq!(feed.length(), 1);
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **Who needs it:** whoever drives feeds from an event loop, a database, a simulator or a fuzzer of their own.
+//!
+//! **What it doesn't do:** read or write (`hypercore-storage` takes the batches), ask peers (`hypercore-replicate`), or wait
+//! (`hypercore` is the asynchronous face).
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -30,8 +30,44 @@
 //! # Ok::<_, hypercore::Error>(()) }).unwrap();
 //! ```
 //!
+//! # Where to begin
+//!
+//! | you want to | look at |
+//! | --- | --- |
+//! | open or create a feed | [`Hypercore::open`], [`Builder`], [`Storage`] |
+//! | write | [`append`](Hypercore::append), [`append_batch`](Hypercore::append_batch), [`write`](Hypercore::write), [`byte_writer`](Hypercore::byte_writer) |
+//! | read | [`get`](Hypercore::get), [`read`](Hypercore::read), [`bytes`](Hypercore::bytes), [`typed`](Hypercore::typed) |
+//! | exchange it with a peer | [`replicate`](Hypercore::replicate), or [`Connection`] for several feeds |
+//! | fetch a part | [`Builder::sparse`], [`download`](Hypercore::download), [`update`](Hypercore::update) |
+//! | prove a block to somebody | [`portable_proof`](Hypercore::portable_proof) |
+//! | listen to strangers | [`Gate`], [`ConnectionLimits`] |
+//! | know what happens | [`events`](Hypercore::events), [`stats`](Hypercore::stats), the features `tracing` and `metrics` |
+//! | do without async | [`blocking`] |
+//!
+//! # What to expect
+//!
+//! - A handle is cheap to clone, every method takes `&self`, and a feed that you hold is open.
+//! - Calls with options are awaited when these are set: `feed.get(7).timeout(time).await`. Dropping a future withdraws what it
+//!   asked for, and leaves the feed whole.
+//! - A call waits for a peer until it is told otherwise: by a timeout, by `if_available`, by `wait(false)`, or by closing the feed.
+//! - A connection is a future that you drive. What runs in the background is at most a sync that is due ([`Durability`]).
+//! - What an event tells of is stored. What an acknowledged append survives is up to [`Durability`].
+//! - [`Error`] groups by who must act; [`Error::is_retryable`] tells what is worth another try.
+//!
+//! # What it is not
+//!
+//! - It doesn't find peers: `replicate` takes any `AsyncRead + AsyncWrite` of `futures-io`.
+//! - One feed has one writer. Two that append with one key split it for good, which copies notice ([`Hypercore::forks`]).
+//! - Blocks aren't encrypted at rest, and never change. Clearing one frees its space here only.
+//! - Hypercore 10 and later are another format and another protocol.
+//!
+//! # Features
+//!
+//! All of them only add. On by default: `async-std` (timers and blocking calls; without it, name your own [`Runtime`]),
+//! [`blocking`], and `json` (values through serde). Off by default: `tracing` and `metrics`.
+//!
 //! All decisions are made in the crates below this one, which do no I/O; this one carries bytes between them, the files
-//! and the sockets. See `docs/architecture.md`.
+//! and the sockets. See `docs/architecture.md`, and `docs/guides.md` for what to do with feeds.
 
 #![forbid(unsafe_code)]
 

@@ -32,7 +32,10 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The crate knows nothing of files or peers: it says which nodes it wants to see and which are new.
+//! **Who needs it:** whoever verifies blocks without the rest: a light client, another transport, a proof in a file
+//! ([`PortableProof`]). Only what hangs off a stored node, or off roots that are signed, becomes an [`Accepted`].
+//!
+//! **What it doesn't do:** it knows nothing of files or peers: it says which nodes it wants to see and which are new.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -40,7 +40,10 @@
 //! # Ok::<_, hypercore_noise::Error>(())
 //! ```
 //!
-//! The crate does no I/O and has no randomness of its own. The rules it follows are in `docs/protocol.md`, "Handshake" and
+//! **Who needs it:** whoever speaks to JavaScript hypercore 8 or 9 from a stack of their own.
+//!
+//! **What it doesn't do:** it has no sockets, frames (`hypercore-wire`) or channels (`hypercore-protocol`), and no randomness of its
+//! own. The cipher has no tag: what has to be authentic must say so itself, as signed blocks do. The rules it follows are in `docs/protocol.md`, "Handshake" and
 //! "Stream".
 
 #![no_std]

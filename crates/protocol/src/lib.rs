@@ -1,7 +1,26 @@
 //! One hypercore connection as a machine: bytes and time in, bytes and events out.
 //!
 //! The handshake, the encryption, frames, channels with their capabilities, signs of life and timeouts of hypercore 8 and 9. See
-//! [`Connection`] for an example. What the messages mean is up to `hypercore-replicate`; sockets, clocks and randomness are the
+//! [`Connection`] for two of them in conversation.
+//!
+//! ```
+//! use core::time::Duration;
+//! use hypercore_protocol::{Config, Connection, KeyPair, Randomness, Role};
+//!
+//! let config = Config::new(Role::Initiator, KeyPair::from_seed([1; 32]));
+//! // In earnest, every byte of these is random.
+//! let randomness = Randomness { ephemeral: [2; 32], nonce: [3; 24] };
+//! let mut connection = Connection::new(config, randomness, Duration::ZERO)?;
+//! let first = connection.poll_transmit(Duration::ZERO).expect("the initiator speaks first");
+//! assert_eq!(first.len(), 59);
+//! assert_eq!(connection.poll_timeout(), Some(Duration::from_secs(10)));
+//! # Ok::<_, hypercore_protocol::Error>(())
+//! ```
+//!
+//! **Who needs it:** whoever carries hypercore connections over a transport, or inside a simulator, of their own. After every call
+//! that hands something in, drain `poll_event`, then `poll_transmit`, and call `handle_timeout` when `poll_timeout` says so.
+//!
+//! **What it doesn't do:** the messages mean nothing to it, that is up to `hypercore-replicate`; sockets, clocks and randomness are the
 //! caller's.
 
 #![no_std]

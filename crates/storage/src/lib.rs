@@ -11,6 +11,12 @@
 //!          RandomAccess          one file: Disk, Memory, your own
 //! ```
 //!
+//! **Who needs it:** whoever keeps a feed somewhere of their own, or needs several files behind one lock, with ordered batches
+//! and a latch that stops at the first failed sync.
+//!
+//! **What it doesn't do:** nothing is asynchronous, nothing is cached, and there is no journal: the order of a batch is all that a
+//! crash leaves to hold on to.
+//!
 //! What the files hold is described in `docs/format.md`; this crate has never heard of it.
 //!
 //! ```

@@ -16,7 +16,10 @@
 //! # Ok::<_, hypercore_wire::Error>(())
 //! ```
 //!
-//! Bodies share the bytes that arrived. The crate knows nothing of sockets, feeds or keys. What is said when is in
+//! **Who needs it:** whoever speaks or inspects the protocol: a proxy, a dissector, another implementation's tests. Bodies share the
+//! bytes that arrived, and memory follows these, never a length that was announced.
+//!
+//! **What it doesn't do:** it knows nothing of sockets, feeds or keys, and encrypts nothing. What is said when is in
 //! `docs/protocol.md`.
 
 #![no_std]
