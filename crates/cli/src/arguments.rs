@@ -11,10 +11,10 @@ use crate::{commands, output::Output};
 pub(crate) const GROUPS: [(&str, &[&str]); 6] = [
     ("Write", &["create", "append"]),
     ("Read", &["get", "cat", "tail", "ls", "seek", "info"]),
-    ("Share", &["serve", "clone"]),
+    ("Share", &["serve", "clone", "sync", "peers"]),
     ("Trust", &["audit", "verify", "proof", "diff"]),
     ("Keys", &["key"]),
-    ("Help", &["inspect", "completions", "man"]),
+    ("Help", &["doctor", "inspect", "completions", "man"]),
 ];
 
 const EXIT_CODES: &str = "\
@@ -128,6 +128,12 @@ pub(crate) enum Command {
     /// Show, export, import, or back up the keys of a feed.
     #[command(subcommand)]
     Key(commands::key::Key),
+    /// Exchange a feed with the peers that are known, in both directions, and end.
+    Sync(commands::sync::Sync),
+    /// Call the peers that are known, and say how each is.
+    Peers(commands::peers::Peers),
+    /// Look for what may be wrong, and say what to do about it.
+    Doctor(commands::doctor::Doctor),
     /// Draw a feed on a page of this machine: its tree, what is here, who is connected.
     Inspect(commands::inspect::Inspect),
     /// Print what makes a shell complete command lines.

@@ -8,15 +8,18 @@ pub(crate) mod clone;
 pub(crate) mod completions;
 pub(crate) mod create;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod get;
 pub(crate) mod info;
 pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod ls;
 pub(crate) mod man;
+pub(crate) mod peers;
 pub(crate) mod proof;
 pub(crate) mod seek;
 pub(crate) mod serve;
+pub(crate) mod sync;
 pub(crate) mod tail;
 pub(crate) mod verify;
 
@@ -47,6 +50,9 @@ pub(crate) async fn run(command: Command, output: Output) -> Result<(), Failure>
         Command::Diff(arguments) => diff::run(arguments, output).await,
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Man(arguments) => man::run(&arguments, output),
+        Command::Sync(arguments) => sync::run(arguments, output).await,
+        Command::Peers(arguments) => peers::run(arguments, output).await,
+        Command::Doctor(arguments) => doctor::run(arguments, output).await,
         Command::Key(arguments) => key::run(arguments, output).await,
         Command::BenchPeer(arguments) => bench_peer::run(arguments, output).await,
     }

@@ -12,6 +12,7 @@ mod interrupt;
 mod known_peers;
 mod link;
 mod output;
+mod probe;
 mod progress;
 mod rate;
 #[cfg(test)]

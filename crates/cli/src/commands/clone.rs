@@ -63,7 +63,7 @@ pub(crate) struct CloneFeed {
 }
 
 /// Why a clone has stopped.
-enum Stop {
+pub(super) enum Stop {
     /// All connections have ended by themselves.
     Ended(Vec<Result<Session, Failure>>),
     /// What was asked for is here.
@@ -239,7 +239,7 @@ async fn fetch(
 }
 
 /// Fetches a range, as long as somebody has what is missing.
-async fn download(feed: &Hypercore, blocks: Range<u64>) -> Result<Stop, Failure> {
+pub(super) async fn download(feed: &Hypercore, blocks: Range<u64>) -> Result<Stop, Failure> {
     let all = async {
         feed.download(blocks.clone()).await?;
         Ok(Stop::Satisfied)

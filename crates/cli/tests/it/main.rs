@@ -6,6 +6,7 @@ mod append;
 mod bench_peer;
 mod clone;
 mod crowd;
+mod exchange;
 mod exit;
 mod guides;
 mod http;

@@ -206,16 +206,22 @@ fn network(place: &Place, seen: &mut Seen) -> String {
     seen.run(&["clone", &link, &copy, "--sparse", "--blocks", "1..2"]);
     served.running.nth_line_of("disconnected", 0);
     seen.run(&["clone", "hyper://12", &copy]);
+    seen.run(&["peers", &link, "--peer", "127.0.0.1:1"]);
+    served.running.nth_line_of("disconnected", 1);
+    seen.run(&["doctor", &link]);
+    served.running.nth_line_of("disconnected", 2);
+    seen.run(&["sync", &copy, "--sparse"]);
+    served.running.nth_line_of("disconnected", 3);
 
     let address = served.listening["address"].as_str().unwrap();
     let mut stranger = TcpStream::connect(address).unwrap();
-    served.running.nth_line_of("connected", 1);
+    served.running.nth_line_of("connected", 4);
     let mut second = TcpStream::connect(address).unwrap();
     assert!(matches!(second.read(&mut [0; 1]), Ok(0) | Err(_)));
     served.running.nth_line_of("turned_away", 0);
     stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
     drop(stranger);
-    served.running.nth_line_of("disconnected", 1);
+    served.running.nth_line_of("disconnected", 4);
 
     let inspecting = start(["--json", "inspect", &copy]);
     inspecting.first_output_line();
