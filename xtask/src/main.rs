@@ -48,6 +48,10 @@ cargo xtask COMMAND
                         libFuzzer on one target for a minute, or on all for ten seconds each
   bench [CRATE] [-- ARGUMENTS]
                         the benches of one crate or of all; the arguments go to criterion
+  bench --check         counts the instructions of the hot paths, and fails if one takes 5 % more than is recorded;
+                        --record writes down what they take
+  bench --peers [--scale 0.1] [--rounds 3] [--only WORKLOAD,...] [--also NAME=COMMAND]
+                        our program beside JavaScript hypercore 8 and 9, as a table of ratios
   vectors [SEED]        makes the vectors again from JavaScript and compares; or another set, and runs the tests over that
   tidy                  arrows between crates, heads and sizes of files, what may stand where";
 

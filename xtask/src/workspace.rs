@@ -69,9 +69,18 @@ pub(crate) fn target() -> Result<PathBuf> {
 
 /// Builds our program, optimised, and says where it is.
 pub(crate) fn program() -> Result<PathBuf> {
-    run(cargo("build").args(["--profile=ci", "--package=hypercore-cli"]))?;
+    program_as("ci")
+}
+
+/// Builds our program as it is shipped, and says where it is.
+pub(crate) fn release() -> Result<PathBuf> {
+    program_as("release")
+}
+
+fn program_as(profile: &str) -> Result<PathBuf> {
+    run(cargo("build").args(["--profile", profile, "--package=hypercore-cli"]))?;
     let name = format!("hypercore{}", env::consts::EXE_SUFFIX);
-    Ok(target()?.join("ci").join(name))
+    Ok(target()?.join(profile).join(name))
 }
 
 /// Builds an example of the facade, optimised, and says where it is.

@@ -1,7 +1,15 @@
 //! Workloads on one machine.
 
-use std::path::Path;
+use std::{
+    ops::Range,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
+use async_std::task;
 use futures_util::{SinkExt, StreamExt};
 use hypercore::{Durability, Hypercore};
 use serde_json::json;
@@ -40,7 +48,9 @@ pub(super) async fn append(settings: &Settings) -> Result<Report, Failure> {
     let all = first..first + count;
 
     let watch = Stopwatch::start();
-    if settings.has("pipeline") {
+    if settings.has("tasks") {
+        from_tasks(&feed, &blocks, all, settings.value("tasks")?).await?;
+    } else if settings.has("pipeline") {
         // What gathers while an append is under way shares the next one's signature.
         let mut sink = feed.write();
         for nth in all {
@@ -64,6 +74,35 @@ pub(super) async fn append(settings: &Settings) -> Result<Report, Failure> {
     feed.close().await?;
     let told = json!({ "count": count, "bytes": count * size as u64, "root": root, "key": key });
     Ok(report.with(told).disk(&dir))
+}
+
+/// Appends from so many tasks, each of which waits for one block before it takes the next.
+async fn from_tasks(
+    feed: &Hypercore,
+    blocks: &Blocks,
+    all: Range<u64>,
+    tasks: usize,
+) -> Result<(), Failure> {
+    let next = Arc::new(AtomicU64::new(all.start));
+    let tasks: Vec<_> = (0..tasks)
+        .map(|_| {
+            let (feed, blocks, next) = (feed.clone(), blocks.clone(), Arc::clone(&next));
+            task::spawn(async move {
+                loop {
+                    let nth = next.fetch_add(1, Ordering::Relaxed);
+                    if nth >= all.end {
+                        return Ok(());
+                    }
+                    feed.append(blocks.get(nth)).await?;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        let appended: hypercore::Result<()> = task.await;
+        appended?;
+    }
+    Ok(())
 }
 
 pub(super) async fn open(settings: &Settings) -> Result<Report, Failure> {

@@ -33,6 +33,7 @@ impl Xorshift {
 }
 
 /// Blocks of one size, cut out of one pool: copies cost nothing.
+#[derive(Clone)]
 pub(super) struct Blocks {
     pool: Bytes,
     size: usize,
