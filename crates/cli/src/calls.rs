@@ -252,7 +252,7 @@ impl Call {
 
     async fn once(&self, hope: Option<FindingPeers>) -> Outcome {
         let (result, reached) = match &self.way {
-            Way::Address(address) => match connect(address).await {
+            Way::Address(address) => match self.connect(address).await {
                 Ok(socket) => {
                     let mut remote = Remote::default();
                     remote.address = socket.peer_addr().ok();
@@ -281,6 +281,15 @@ impl Call {
             result: result.map_err(|failure| failure.of(format_args!("peer {}", self.way))),
             reached,
         }
+    }
+
+    /// Connects, unless all is over before somebody answers.
+    async fn connect(&self, address: &str) -> Result<TcpStream, Failure> {
+        let over = async {
+            self.shared.over().await;
+            Err(Failure::new(Code::Unreachable, "it has not answered yet"))
+        };
+        connect(address).or(over).await
     }
 
     /// Exchanges the feed over a socket. Says, too, whether the handshake was done.

@@ -29,8 +29,9 @@ use crate::{
     arguments::Form,
     calls::{Calls, Terms, Way},
     duplex,
-    failure::Failure,
+    failure::{Code, Failure},
     http::Server,
+    interrupt,
     known_peers::KnownPeers,
     link::Link,
     output::Output,
@@ -104,17 +105,26 @@ pub(super) async fn run(arguments: Serve, output: &Output) -> Result<(), Failure
             false => tcp(&guests, &feeds, &arguments, output).await,
         }
     };
-    match feeds.first().filter(|_| arguments.lines) {
-        Some((dir, feed)) => served.or(append_lines(dir, feed)).await?,
-        None => served.await?,
-    }
+    let served = async {
+        match feeds.first().filter(|_| arguments.lines) {
+            Some((dir, feed)) => served.or(append_lines(dir, feed)).await,
+            None => served.await,
+        }
+    };
+    let keyboard = interrupt::listen();
+    let interrupted = async {
+        keyboard.pressed().await;
+        let message = "interrupted; what was stored stays";
+        Err(Failure::new(Code::Interrupted, message))
+    };
+    let outcome = served.or(interrupted).await;
     for call in calls {
         call.hang_up().await;
     }
     for (dir, feed) in &feeds {
         close(dir, feed).await?;
     }
-    Ok(())
+    outcome
 }
 
 async fn open(dir: &Path, arguments: &Serve) -> Result<Hypercore, Failure> {
