@@ -178,7 +178,10 @@ pub(crate) fn refused_by_the_system(error: &io::Error) -> Option<&'static str> {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             Some("choose a place where you may write, or change who may write there")
         }
-        io::ErrorKind::NotADirectory => Some("a file is in the way: name a directory"),
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            Some("a file is in the way: name a directory")
+        }
+        io::ErrorKind::IsADirectory => Some("that is a directory: name a file"),
         io::ErrorKind::NotFound => Some("is the name spelled right?"),
         _ => None,
     }

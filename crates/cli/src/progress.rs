@@ -88,16 +88,21 @@ pub(crate) async fn follow(
             loop {
                 match events.next().await {
                     Some(Event::Download { len, .. }) => bytes += len as u64,
-                    Some(Event::Close) | None => break true,
+                    Some(Event::WriteFailed { reason }) => break Err(reason),
+                    Some(Event::Close) | None => break Ok(true),
                     Some(_) => {}
                 }
             }
         };
         let tick = async {
             task::sleep(PERIOD).await;
-            false
+            Ok(false)
         };
-        if tick.or(closed).await {
+        let closed = tick.or(closed).await;
+        // The feed would wait for room. A person who looks on can make some.
+        if closed
+            .map_err(|reason| Failure::system("cannot write what was fetched", reason.into()))?
+        {
             break;
         }
     }

@@ -1,6 +1,6 @@
 //! One feed on one connection: its messages to the replicator and back, its blocks to the files and from there.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use crypto::DiscoveryKey;
@@ -10,7 +10,7 @@ use replicate::{Action, PeerConfig};
 use wire::{Message, Request};
 
 use crate::{
-    ConnectionHandle, Counters, Error, FeedOptions, Result, StorageError,
+    ConnectionHandle, Counters, Error, Event, FeedOptions, Result, StorageError,
     core::Core,
     discovery::Expected,
     member::{Joining, Member},
@@ -221,7 +221,12 @@ impl Attached {
         if let Err(Error::Disk(error)) = &stored
             && !matches!(error, StorageError::Closed)
         {
+            let reason = match error {
+                StorageError::Io { source, .. } => source.kind(),
+                _ => io::ErrorKind::Other,
+            };
             self.core.pause();
+            self.core.announce(Event::WriteFailed { reason });
             return Ok(());
         }
         self.arrived.clear();

@@ -4,7 +4,7 @@
 //! up the feed.
 
 use std::{
-    fmt,
+    fmt, io,
     ops::Range,
     pin::Pin,
     sync::Arc,
@@ -100,6 +100,12 @@ pub enum Event {
         fork: Arc<Fork>,
         /// Who showed it; none if it was put by hand.
         peer: Option<PeerId>,
+    },
+    /// Blocks that came from a peer can't be written, because the disk is full, perhaps. They are kept, no more are asked for, and
+    /// writing is tried again from time to time. Told whenever it fails.
+    WriteFailed {
+        /// What the system says.
+        reason: io::ErrorKind,
     },
     /// The listener was too slow and lost this many events.
     Lagged {

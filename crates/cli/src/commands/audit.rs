@@ -54,7 +54,7 @@ pub(super) async fn run(arguments: Audit, output: &Output) -> Result<(), Failure
     close(dir, &feed).await?;
     match report.is_clean() && !pending {
         true => Ok(()),
-        false => Err(Failure::new(Code::Damaged, "the feed is damaged").of(dir.display())),
+        false => Err(Failure::new(Code::Damaged, "the feed is damaged").of(dir.display()).hint("mend what can be with: hypercore audit DIR --deep --repair; what is lost then can be fetched again")),
     }
 }
 

@@ -79,12 +79,17 @@ pub(super) async fn run(arguments: Sync, output: &Output) -> Result<(), Failure>
         remember: Some(known),
     };
     let mut calls = Calls::begin(&feed, &ways, &terms, true, output);
-    let stop = stop(&feed, &mut calls, &arguments, output).await?;
+    let mut stop = stop(&feed, &mut calls, &arguments, output).await?;
     let reached = calls.reached();
-    let failed = calls.hang_up().await.into_iter().find_map(Result::err);
+    let mut ended = calls.hang_up().await;
+    if let Stop::Ended(before) = &mut stop {
+        ended.append(before);
+    }
+    let failed = ended.into_iter().find_map(Result::err);
     let outcome = match (reached, failed) {
         (false, Some(failure)) => Err(failure),
-        (false, None) => Err(Failure::new(Code::Unreachable, "no peer has answered")),
+        (false, None) => Err(Failure::new(Code::Unreachable, "no peer has answered")
+            .hint("is `hypercore serve` running there? See: hypercore doctor LINK")),
         (true, _) => outcome(&feed, stop, arguments.sparse),
     };
     summary(&feed, outcome.is_ok(), output)?;

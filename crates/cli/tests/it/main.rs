@@ -23,3 +23,5 @@ mod reading;
 mod schema;
 mod shells;
 mod trust;
+#[cfg(unix)]
+mod wrong;

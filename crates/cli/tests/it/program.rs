@@ -104,10 +104,13 @@ fn spawn_in(
     environment: &[(&str, &str)],
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
 ) -> Running {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_hypercore"))
-        .args(arguments)
-        .current_dir(dir)
-        .envs(environment.iter().copied())
+    let mut program = Command::new(env!("CARGO_BIN_EXE_hypercore"));
+    program.current_dir(dir).envs(environment.iter().copied());
+    spawn_command(program.args(arguments))
+}
+
+fn spawn_command(command: &mut Command) -> Running {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -274,6 +277,20 @@ pub(crate) fn run_in(
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
 ) -> Ran {
     let mut running = spawn_in(Path::new("."), environment, arguments);
+    running.stdout = running.child.stdout.take().map(Drain::new);
+    running.wait()
+}
+
+/// Runs a line of the shell in which the program is called `$0` and the arguments `$@`.
+#[cfg(unix)]
+#[track_caller]
+pub(crate) fn run_by_shell(
+    line: &str,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Ran {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", line, env!("CARGO_BIN_EXE_hypercore")]);
+    let mut running = spawn_command(shell.args(arguments));
     running.stdout = running.child.stdout.take().map(Drain::new);
     running.wait()
 }

@@ -59,6 +59,7 @@ pub(super) fn happened(feed: &str, event: &Event) {
             let peer = peer.map(|peer| peer.0);
             warn!(target: TARGET, feed, peer, "the author has signed two histories");
         }
+        Event::WriteFailed { reason } => warn!(target: TARGET, feed, %reason, "writing failed"),
         Event::Close => info!(target: TARGET, feed, "closed"),
         Event::Replicating { .. } | Event::Lagged { .. } => {}
     }

@@ -367,7 +367,14 @@ fn downloads_wait_for_a_full_disk_and_uploads_do_not() {
 
         let used: usize = disk.image().iter().map(Vec::len).sum();
         disk.fail(Fault::Room(used + 100));
+        let mut events = middle.events();
         writer.append(vec![20; 500]).await.unwrap();
+        let told = loop {
+            if let Event::WriteFailed { reason } = events.next().await.unwrap() {
+                break reason;
+            }
+        };
+        assert_eq!(told, ErrorKind::StorageFull);
         // Somebody else fetches from the one whose disk is full, over a connection of its own.
         let reader = reader_of(&writer).await;
         let (_c, _d) = connect(&reader, &middle, true);
