@@ -1,15 +1,19 @@
-//! The six files: any batches, compared with what they do to plain vectors of bytes.
+//! The six files, in memory and on a disk that is read through maps: any batches, compared with what they do to plain vectors of
+//! bytes.
 
 use std::ops::Range;
 
 use bytes::Bytes;
-use storage::{Barriers, Batch, File, FileSet, MemoryFiles, Op, Read};
+use storage::{Barriers, Batch, Directory, File, FileSet, MemoryFiles, Op, Read};
 
 /// Each record of eight bytes is a change or a read. Offsets reach over several pages; now and then one is far out, where
 /// a model of plain bytes can't follow, to see that memory stays small.
 pub fn storage_batches(data: &[u8]) {
     let memory = MemoryFiles::default();
     let files = FileSet::open(Box::new(memory.clone())).expect("memory opens");
+    let folder = tempfile::tempdir().expect("there is room for a directory");
+    let directory = Directory::new(folder.path()).mapped(true);
+    let mapped = FileSet::open(Box::new(directory)).expect("an empty directory opens");
     let mut models: [Vec<u8>; 6] = Default::default();
     let mut batch = Batch::new();
     for record in data.chunks_exact(8).take(512) {
@@ -30,15 +34,19 @@ pub fn storage_batches(data: &[u8]) {
             4 => batch.clear(file, offset.into()..u64::from(offset) + u64::from(len)),
             5 => batch.barrier(),
             6 => {
+                mapped.commit(&batch).expect("there is room");
                 commit(&files, &mut models, std::mem::take(&mut batch), fill);
                 compare(&files, &models, file, offset, len);
+                compare(&mapped, &models, file, offset, len);
             }
             _ => far_out(&files, &memory, fill),
         }
     }
+    mapped.commit(&batch).expect("there is room");
     commit(&files, &mut models, batch, 0);
     for file in File::ALL {
         compare(&files, &models, file, 0, u16::MAX);
+        compare(&mapped, &models, file, 0, u16::MAX);
     }
 }
 
@@ -87,8 +95,8 @@ fn clear(model: &mut Vec<u8>, range: &Range<u64>) {
 
 /// Reads a list of neighbours, which the set joins, and looks at each.
 fn compare(files: &FileSet, models: &[Vec<u8>; 6], file: File, offset: u16, len: u16) {
-    if file == File::Bitfield {
-        // What was deferred can be read from then on.
+    if files.has_deferred() {
+        // It can be read from then on.
         files.sync().expect("memory doesn't fail");
     }
     let model = &models[file as usize];

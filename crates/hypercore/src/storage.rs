@@ -28,6 +28,29 @@ impl Storage {
         Storage::custom(Directory::new(path.into()))
     }
 
+    /// A directory whose data and tree are read through maps of their pages into memory: the quickest way to random blocks of a
+    /// feed that the system has in its cache. What is written is written as by [`directory`](Self::directory), and either finds
+    /// what the other has left.
+    ///
+    /// A page that the disk can't deliver, or that somebody cuts off who doesn't heed the lock, ends the process by a signal, where
+    /// a directory read otherwise gives an error. So it is for disks of one's own, not for network file systems.
+    ///
+    /// ```
+    /// # async_std::task::block_on(async {
+    /// use hypercore::{Hypercore, Storage};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let place = folder.path().join("weather");
+    /// let feed = Hypercore::open(Storage::mapped(place)).await?;
+    /// feed.append("sunny").await?;
+    /// assert_eq!(feed.get(0).await?, "sunny");
+    /// # Ok::<_, hypercore::Error>(()) }).unwrap();
+    /// ```
+    #[cfg(feature = "mmap")]
+    pub fn mapped(path: impl Into<PathBuf>) -> Self {
+        Storage::custom(Directory::new(path.into()).mapped(true))
+    }
+
     /// Memory. Everything is gone with the last handle of the feed.
     pub fn memory() -> Self {
         Storage::custom(MemoryFiles::default())

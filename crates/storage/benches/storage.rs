@@ -1,4 +1,5 @@
-//! The trips a feed makes: the nodes of a proof, a block, and a batch of appended blocks; in memory and on disk.
+//! The trips a feed makes: the nodes of a proof, a block, and a batch of appended blocks; in memory and on disk. And the ways to
+//! read bytes that the system has in its cache.
 
 use std::hint::black_box;
 
@@ -86,5 +87,52 @@ fn writes(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, reads, writes);
+/// One piece of a file that the system has in its cache, by each way to have it read.
+#[cfg(target_os = "linux")]
+fn cached(c: &mut Criterion) {
+    use std::{fs, io::IoSliceMut};
+
+    use hypercore_storage::{Disk, RandomAccess};
+    use rustix::io::{ReadWriteFlags, preadv2};
+
+    let folder = tempfile::tempdir().expect("there is room for a directory");
+    let path = folder.path().join("data");
+    let disk = Disk::new(&path);
+    disk.write(0, &[&vec![7; 16 << 20]]).expect("there is room");
+    let file = fs::File::open(&path).expect("it was made");
+    let mut group = c.benchmark_group("cached");
+    for len in [100, 4096, 64 * 1024] {
+        group.throughput(Throughput::Bytes(len as u64));
+        let mut at = 0;
+        let mut next = move || {
+            at = (at + 0x9e_3779) % ((16 << 20) - 64 * 1024);
+            at
+        };
+        group.bench_function(format!("pread, {len} B"), |b| {
+            b.iter(|| disk.read_vec(next(), len));
+        });
+        let mut out = vec![0; len];
+        group.bench_function(format!("pread into the same buffer, {len} B"), |b| {
+            b.iter(|| disk.read(next(), &mut out));
+        });
+        group.bench_function(format!("preadv2 with RWF_NOWAIT, the same, {len} B"), |b| {
+            b.iter(|| {
+                let parts = &mut [IoSliceMut::new(&mut out)];
+                preadv2(&file, parts, next(), ReadWriteFlags::NOWAIT)
+            });
+        });
+        #[cfg(feature = "mmap")]
+        {
+            let mapped = hypercore_storage::Mapped::new(Disk::new(&path));
+            group.bench_function(format!("map, {len} B"), |b| {
+                b.iter(|| mapped.read_vec(next(), len));
+            });
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn cached(_: &mut Criterion) {}
+
+criterion_group!(benches, reads, writes, cached);
 criterion_main!(benches);

@@ -21,6 +21,8 @@ pub struct Directory {
     path: PathBuf,
     places: BTreeMap<File, PathBuf>,
     create: bool,
+    #[cfg(feature = "mmap")]
+    mapped: bool,
     /// Shared by the files in it.
     folder: Arc<Folder>,
 }
@@ -34,6 +36,8 @@ impl Directory {
             path,
             places: BTreeMap::new(),
             create: true,
+            #[cfg(feature = "mmap")]
+            mapped: false,
         }
     }
 
@@ -50,6 +54,15 @@ impl Directory {
         self.create = yes;
         self
     }
+
+    /// Whether data and tree are read through maps of their pages ([`Mapped`](crate::Mapped) says what that asks of the disk).
+    /// Default: no.
+    #[cfg(feature = "mmap")]
+    #[must_use]
+    pub fn mapped(mut self, yes: bool) -> Self {
+        self.mapped = yes;
+        self
+    }
 }
 
 impl Provider for Directory {
@@ -59,6 +72,10 @@ impl Provider for Directory {
             None => Disk::new(self.path.join(file.name())).within(Arc::clone(&self.folder)),
         };
         let disk = disk.create(self.create).private(file == File::SecretKey);
+        #[cfg(feature = "mmap")]
+        if self.mapped && matches!(file, File::Data | File::Tree) {
+            return Ok(Box::new(crate::Mapped::new(disk)));
+        }
         Ok(Box::new(disk))
     }
 }

@@ -82,7 +82,7 @@ impl Disk {
     }
 
     /// Does something with the file, if it exists.
-    fn existing<T>(
+    pub(crate) fn existing<T>(
         &self,
         operation: &'static str,
         act: impl FnOnce(&fs::File) -> io::Result<T>,

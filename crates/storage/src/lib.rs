@@ -8,7 +8,7 @@
 //!               |
 //!            Provider            which backend holds which file: Directory, MemoryFiles, a closure
 //!               |
-//!          RandomAccess          one file: Disk, Memory, your own
+//!          RandomAccess          one file: Disk, Memory, Mapped (feature `mmap`), your own
 //! ```
 //!
 //! **Who needs it:** whoever keeps a feed somewhere of their own, or needs several files behind one lock, with ordered batches
@@ -38,7 +38,7 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 extern crate alloc;
 #[cfg(feature = "std")]
@@ -59,6 +59,8 @@ mod error;
 mod folder;
 #[cfg(feature = "std")]
 mod memory;
+#[cfg(feature = "mmap")]
+mod mmap;
 #[cfg(feature = "std")]
 mod positional;
 #[cfg(feature = "std")]
@@ -72,6 +74,8 @@ mod writer;
 
 pub use batch::{Batch, Op};
 pub use file::{File, Read};
+#[cfg(feature = "mmap")]
+pub use mmap::Mapped;
 #[cfg(feature = "std")]
 pub use {
     access::RandomAccess,

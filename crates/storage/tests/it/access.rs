@@ -5,18 +5,13 @@ use std::ops::Range;
 use hypercore_storage::{Error, RandomAccess};
 use testkit::Rng;
 
+#[cfg(feature = "mmap")]
+use crate::worlds::OnMappedDisk;
 use crate::worlds::{ByClosure, InMemory, OnDisk, World};
 
 macro_rules! suite {
-    ($($world:ident as $module:ident),* : $tests:tt) => {
-        $(mod $module { suite!(@ $world $tests); })*
-    };
-    (@ $world:ident { $($test:ident),* $(,)? }) => {
-        $(#[test] fn $test() { super::$test(&super::$world::default()); })*
-    };
-}
-
-suite! { InMemory as memory, OnDisk as disk, ByClosure as closure: {
+    ($($world:ident as $module:ident),*) => {
+        $(mod $module { suite! { @ $world {
     reads_as_empty_before_anything_was_written,
     reads_back_what_was_written_even_by_another_handle,
     fills_gaps_with_zeros,
@@ -32,7 +27,17 @@ suite! { InMemory as memory, OnDisk as disk, ByClosure as closure: {
     locks_twice_by_the_same_handle,
     refuses_offsets_that_overflow,
     does_as_the_model_does,
-} }
+        } } })*
+    };
+    (@ $world:ident { $($test:ident),* $(,)? }) => {
+        $(#[test] fn $test() { super::$test(&super::$world::default()); })*
+    };
+}
+
+suite! { InMemory as memory, OnDisk as disk, ByClosure as closure }
+
+#[cfg(feature = "mmap")]
+suite! { OnMappedDisk as mapped }
 
 fn contents(file: &dyn RandomAccess) -> Vec<u8> {
     let len = file.len().unwrap() as usize;

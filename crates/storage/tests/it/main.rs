@@ -5,6 +5,8 @@
 mod access;
 mod disk;
 mod lock;
+#[cfg(feature = "mmap")]
+mod mapped;
 mod set;
 mod vectors;
 mod worlds;

@@ -33,9 +33,27 @@ impl Default for OnDisk {
     }
 }
 
+impl OnDisk {
+    fn disk(&self) -> Disk {
+        Disk::new(self.0.path().join("deep/er/file"))
+    }
+}
+
 impl World for OnDisk {
     fn open(&self) -> Box<dyn RandomAccess> {
-        Box::new(Disk::new(self.0.path().join("deep/er/file")))
+        Box::new(self.disk())
+    }
+}
+
+/// A file on disk that is read through a map.
+#[cfg(feature = "mmap")]
+#[derive(Default)]
+pub(crate) struct OnMappedDisk(OnDisk);
+
+#[cfg(feature = "mmap")]
+impl World for OnMappedDisk {
+    fn open(&self) -> Box<dyn RandomAccess> {
+        Box::new(hypercore_storage::Mapped::new(self.0.disk()))
     }
 }
 

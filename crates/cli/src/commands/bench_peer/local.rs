@@ -11,7 +11,7 @@ use std::{
 
 use async_std::task;
 use futures_util::{SinkExt, StreamExt};
-use hypercore::{Durability, Hypercore};
+use hypercore::{Durability, Hypercore, Storage};
 use serde_json::json;
 
 use super::{
@@ -24,6 +24,17 @@ use crate::failure::Failure;
 /// Opens or makes a feed whose appends count once the operating system has them, or once they are on the disk.
 async fn feed(dir: &Path, durability: Durability) -> Result<Hypercore, Failure> {
     let builder = Hypercore::builder(dir).durability(durability);
+    Ok(builder.open().await?)
+}
+
+/// Opens a feed to be read: by calls, or with `--mmap` through maps of its pages.
+async fn reader(settings: &Settings) -> Result<Hypercore, Failure> {
+    let dir = settings.dir()?;
+    let storage = match settings.has("mmap") {
+        true => Storage::mapped(dir),
+        false => Storage::directory(dir),
+    };
+    let builder = Hypercore::builder(storage).durability(Durability::None);
     Ok(builder.open().await?)
 }
 
@@ -108,7 +119,7 @@ async fn from_tasks(
 pub(super) async fn open(settings: &Settings) -> Result<Report, Failure> {
     let mut numbers = Xorshift::new(settings.value_or("seed", 1)?);
     let watch = Stopwatch::start();
-    let feed = feed(&settings.dir()?, Durability::None).await?;
+    let feed = reader(settings).await?;
     let report = watch.stop();
     let watch = Stopwatch::start();
     feed.get(numbers.block(feed.len())).await?;
@@ -118,7 +129,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Report, Failure> {
 }
 
 pub(super) async fn get(settings: &Settings) -> Result<Report, Failure> {
-    let feed = feed(&settings.dir()?, Durability::None).await?;
+    let feed = reader(settings).await?;
     let count: u64 = settings.value("count")?;
     let inflight: usize = settings.value_or("inflight", 1)?;
     let mut numbers = Xorshift::new(settings.value_or("seed", 1)?);
@@ -148,7 +159,7 @@ async fn gets(
 }
 
 pub(super) async fn stream(settings: &Settings) -> Result<Report, Failure> {
-    let feed = feed(&settings.dir()?, Durability::None).await?;
+    let feed = reader(settings).await?;
     let batch: usize = settings.value_or("batch", 1)?;
     let (mut count, mut bytes) = (0_u64, 0);
     let watch = Stopwatch::start();
@@ -163,7 +174,7 @@ pub(super) async fn stream(settings: &Settings) -> Result<Report, Failure> {
 }
 
 pub(super) async fn audit(settings: &Settings) -> Result<Report, Failure> {
-    let feed = feed(&settings.dir()?, Durability::None).await?;
+    let feed = reader(settings).await?;
     let watch = Stopwatch::start();
     let found = feed.audit().await?;
     let report = watch.stop();
