@@ -72,6 +72,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod ahead;
 mod append;
 mod attached;
 mod behind;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use feed::Portion;
+use feed::{Portion, RangeRead};
 
 use crate::{Result, core::Core};
 
@@ -37,25 +37,25 @@ pub(crate) fn read_local_range(core: &Core, blocks: Range<u64>) -> Result<Option
     let mut read = Vec::new();
     let mut next = blocks.start;
     while next < blocks.end {
-        let Some(portion) = read_portion(core, next..blocks.end, Portion::MAX)? else {
+        let Some(unchecked) = read_unchecked(core, next..blocks.end, Portion::MAX)? else {
             return Ok(None);
         };
-        next += portion.len() as u64;
-        read.extend(portion);
+        next += unchecked.blocks();
+        read.extend(unchecked.check()?);
     }
     Ok(Some(read))
 }
 
-/// The first blocks of a range, each checked against the tree, or none if one of the range isn't stored here. There is at
-/// least one, unless the range is empty.
+/// Reads the first blocks of a range, or none if one of the range isn't stored here. There is at least one, unless the range is
+/// empty.
 ///
 /// # Errors
 /// As [`read_local`].
-pub(crate) fn read_portion(
+pub(crate) fn read_unchecked(
     core: &Core,
     blocks: Range<u64>,
     portion: Portion,
-) -> Result<Option<Vec<Bytes>>> {
+) -> Result<Option<Unchecked>> {
     let plan = match core.read(|feed| match feed.bitfield().has_blocks(blocks.clone()) {
         true => feed.plan_get_range(blocks).map(Some),
         false => Ok(None),
@@ -63,7 +63,35 @@ pub(crate) fn read_portion(
         Some(plan) => plan,
         None => return Ok(None),
     };
-    let located = plan.locate_portion(&core.read_nodes(plan.reads())?, portion)?;
-    let mut bytes = core.files().read(&[located.read()])?;
-    Ok(Some(located.finish(bytes.pop().unwrap_or_default())?))
+    let place = plan.locate_portion(&core.read_nodes(plan.reads())?, portion)?;
+    let mut bytes = core.files().read(&[place.read()])?;
+    Ok(Some(Unchecked {
+        bytes: bytes.pop().unwrap_or_default(),
+        place,
+    }))
+}
+
+/// Blocks that were read, and are still to be compared with their hashes.
+pub(crate) struct Unchecked {
+    place: RangeRead,
+    bytes: Bytes,
+}
+
+impl Unchecked {
+    /// How many blocks.
+    pub(crate) fn blocks(&self) -> u64 {
+        let blocks = self.place.blocks();
+        blocks.end - blocks.start
+    }
+
+    /// How many bytes they have.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// # Errors
+    /// [`Error::Feed`](crate::Error::Feed) if one of them isn't what the tree says.
+    pub(crate) fn check(self) -> Result<Vec<Bytes>> {
+        Ok(self.place.finish(self.bytes)?)
+    }
 }

@@ -1,7 +1,6 @@
 //! A feed as a stream of values.
 
 use std::{
-    collections::VecDeque,
     fmt,
     ops::{Range, RangeBounds},
     pin::Pin,
@@ -10,16 +9,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use feed::{MAX_RANGE, Portion};
 use futures_core::Stream;
 
 use crate::{
-    Encoding, Error, Result,
+    Encoding, Result,
+    ahead::Ahead,
     core::Core,
     get::{decode, fetch},
     hypercore::bounded,
     patience::{Patience, waiting_options},
-    read::read_portion,
     runtime::BoxFuture,
 };
 
@@ -28,8 +26,9 @@ use crate::{
 /// It ends at the end of the range; without one at the length that the feed has when it is first polled. The first error
 /// ends it too.
 ///
-/// Blocks that are stored here are read and checked many at a time, about 64 KiB or four blocks. Those that were read together share
-/// their memory: who keeps few of many for long had better copy them.
+/// Blocks that are stored here are read and checked many at a time, about 64 KiB or four blocks; large ones are checked by other
+/// threads, twice as many ahead. Those that were read together share their memory: who keeps few of many for long had better
+/// copy them.
 ///
 /// ```
 /// # async_std::task::block_on(async {
@@ -53,10 +52,8 @@ pub struct ReadStream<E: Encoding> {
     /// With each block.
     patience: Patience,
     state: State,
-    /// Blocks that were read ahead, the next one first.
-    ahead: VecDeque<Bytes>,
-    /// How many blocks to read next: more and more of them, so that who wants but one doesn't wait for others.
-    run: u64,
+    /// What is read ahead, unless the last block comes first.
+    ahead: Ahead,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +64,6 @@ struct Options {
     tail: bool,
     snapshot: bool,
     reverse: bool,
-    batch: usize,
 }
 
 enum State {
@@ -98,12 +94,10 @@ impl<E: Encoding> ReadStream<E> {
                 tail: false,
                 snapshot: true,
                 reverse: false,
-                batch: LANES,
             },
             patience: Patience::of(&core),
             state: State::New,
-            ahead: VecDeque::new(),
-            run: 1,
+            ahead: Ahead::new(),
             core,
         }
     }
@@ -139,7 +133,7 @@ impl<E: Encoding> ReadStream<E> {
     /// How many blocks to read at a time, at least, where they are stored here already. Default, and least: 4. It makes a difference
     /// if they have more than the 64 KiB that are read at a time in any case, and less than 512 KiB, the most.
     pub fn batch(mut self, blocks: usize) -> Self {
-        self.options.batch = blocks.max(LANES);
+        self.ahead.at_least(blocks);
         self
     }
 
@@ -152,7 +146,6 @@ impl<E: Encoding> ReadStream<E> {
             patience: self.patience,
             state: self.state,
             ahead: self.ahead,
-            run: self.run,
         }
     }
 
@@ -199,16 +192,25 @@ impl<E: Encoding> ReadStream<E> {
     }
 
     /// The next value if it is here; otherwise the state says what to do.
-    fn go_on(&mut self, next: u64, end: Option<u64>) -> Result<Option<E::Value>> {
+    fn poll_value(
+        &mut self,
+        cx: &mut Context<'_>,
+        next: u64,
+        end: Option<u64>,
+    ) -> Poll<Result<Option<E::Value>>> {
         self.core.check_open()?;
         let Some((block, after)) = self.step(next, end) else {
             self.state = State::Done;
-            return Ok(None);
+            return Poll::Ready(Ok(None));
         };
-        if self.ahead.is_empty() {
-            self.read_ahead(block, end)?;
-        }
-        let Some(bytes) = self.ahead.pop_front() else {
+        let bytes = match self.options.reverse {
+            true => None,
+            false => {
+                let end = end.unwrap_or(u64::MAX);
+                ready!(self.ahead.poll_next(cx, &self.core, block, end))?
+            }
+        };
+        let Some(bytes) = bytes else {
             let (core, patience) = (Arc::clone(&self.core), self.patience);
             self.state = State::Waiting {
                 block,
@@ -218,43 +220,12 @@ impl<E: Encoding> ReadStream<E> {
                 }),
                 then: (after, end),
             };
-            return Ok(None);
+            return Poll::Ready(Ok(None));
         };
         self.state = State::Between { next: after, end };
-        decode(&self.encoding, block, bytes).map(Some)
-    }
-
-    /// Reads a run of blocks that are stored here.
-    fn read_ahead(&mut self, next: u64, end: Option<u64>) -> Result<()> {
-        if self.options.reverse {
-            return Ok(());
-        }
-        let limit = next.saturating_add(self.run);
-        let missing = self.core.read(|feed| feed.bitfield().next_missing(next));
-        let run = next..missing.min(limit).min(end.unwrap_or(u64::MAX));
-        let portion = Portion {
-            bytes: PORTION,
-            blocks: self.options.batch,
-        };
-        match read_portion(&self.core, run, portion) {
-            Ok(blocks) => {
-                self.ahead.extend(blocks.into_iter().flatten());
-                // No more hashes than there will be blocks for.
-                self.run = (2 * self.ahead.len() as u64).clamp(1, MAX_RANGE);
-            }
-            // One by one it is seen which of them is damaged.
-            Err(Error::Feed(damage)) if damage.is_damage() => self.run = 1,
-            Err(error) => return Err(error),
-        }
-        Ok(())
+        Poll::Ready(decode(&self.encoding, block, bytes).map(Some))
     }
 }
-
-/// So many bytes are read at a time.
-const PORTION: u64 = 64 * 1024;
-
-/// So many large blocks are hashed as fast as one of them.
-const LANES: usize = 4;
 
 impl<E: Encoding + Unpin> Stream for ReadStream<E> {
     type Item = Result<E::Value>;
@@ -266,7 +237,7 @@ impl<E: Encoding + Unpin> Stream for ReadStream<E> {
                 State::New => this.state = this.begin(),
                 State::Between { next, end } => {
                     let (next, end) = (*next, *end);
-                    match this.go_on(next, end) {
+                    match ready!(this.poll_value(cx, next, end)) {
                         Ok(None) => {}
                         Ok(Some(value)) => break Ok(value),
                         Err(error) => break Err(error),

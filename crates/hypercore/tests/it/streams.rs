@@ -6,7 +6,9 @@ use async_std::task;
 use bytes::Bytes;
 use futures_lite::{AsyncWriteExt, StreamExt, future::poll_once};
 use futures_util::SinkExt;
-use hypercore::{Error, Hypercore, Json, ReadStream, Storage, Utf8};
+use hypercore::{
+    Error, File, Hypercore, Json, MemoryFiles, RandomAccess, ReadStream, Storage, Utf8,
+};
 
 async fn feed_of(count: u64) -> Hypercore {
     let feed = Hypercore::open(Storage::memory()).await.unwrap();
@@ -70,6 +72,67 @@ fn large_and_small_blocks_come_in_their_order() {
             }
             assert!(read.next().await.is_none());
         }
+    });
+}
+
+/// Blocks so large that other threads check them, each of another byte.
+fn large() -> impl Iterator<Item = Bytes> {
+    (0..40).map(|nth| vec![nth; 64 * 1024].into())
+}
+
+#[test]
+fn large_blocks_come_up_to_the_one_that_is_damaged() {
+    task::block_on(async {
+        for damaged in [0, 1, 2, 3, 11, 21, 39] {
+            let files = MemoryFiles::default();
+            let feed = Hypercore::open(Storage::custom(files.clone()));
+            let feed = feed.await.unwrap();
+            feed.append_batch(large()).await.unwrap();
+            let place = damaged * 64 * 1024 + 5;
+            let data = files.file(File::Data);
+            data.write(place as u64, &[b"damage"]).unwrap();
+            let mut read = feed.read(..);
+            for good in large().take(damaged) {
+                assert_eq!(read.next().await.unwrap().unwrap(), good);
+            }
+            let error = read.next().await.unwrap().unwrap_err();
+            assert!(matches!(error, Error::Feed(_)), "{damaged}: {error:?}");
+            assert!(read.next().await.is_none());
+        }
+    });
+}
+
+#[test]
+fn a_stream_that_is_dropped_leaves_nothing_that_holds_the_feed() {
+    task::block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let feed = Hypercore::open(folder.path()).await.unwrap();
+        feed.append_batch(large()).await.unwrap();
+        feed.close().await.unwrap();
+        for taken in 0..12 {
+            // Nobody else has it open any more, whatever other threads are about.
+            let feed = Hypercore::open(folder.path()).await.unwrap();
+            let mut read = feed.read(..);
+            for block in large().take(taken) {
+                assert_eq!(read.next().await.unwrap().unwrap(), block);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_stream_ends_with_the_feed_that_is_closed() {
+    task::block_on(async {
+        let feed = Hypercore::open(Storage::memory()).await.unwrap();
+        feed.append_batch(large()).await.unwrap();
+        let mut read = feed.read(..);
+        for block in large().take(5) {
+            assert_eq!(read.next().await.unwrap().unwrap(), block);
+        }
+        feed.close().await.unwrap();
+        let ended = read.next().await.unwrap();
+        assert!(matches!(ended, Err(Error::Closed)), "{ended:?}");
+        assert!(read.next().await.is_none());
     });
 }
 

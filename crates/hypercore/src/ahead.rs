@@ -1,0 +1,158 @@
+//! Blocks that are read before they are asked for: many at a time, and large ones checked by other threads meanwhile.
+//!
+//! ```text
+//!    ready       being checked              not read yet
+//!  | 7 | 8 |  | 9 ... 12 | 13 ... 16 |  17 ...
+//! ```
+//!
+//! To read a large block takes a fifth of the time that its hash takes. So it is read here, and its hash is computed where calls
+//! run that take long, two portions at a time. Small blocks are checked here as well: to wake another thread would take longer.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use feed::{MAX_RANGE, Portion};
+
+use crate::{
+    Error, Result,
+    core::Core,
+    read::{Unchecked, read_unchecked},
+    runtime::BoxFuture,
+};
+
+/// What is read ahead of a stream.
+pub(crate) struct Ahead {
+    ready: VecDeque<Bytes>,
+    checking: VecDeque<Checking>,
+    portion: Portion,
+    /// How many blocks to read next: more and more of them, so that who wants but one doesn't wait for others.
+    run: u64,
+}
+
+impl Ahead {
+    pub(crate) fn new() -> Self {
+        Ahead {
+            ready: VecDeque::new(),
+            checking: VecDeque::new(),
+            portion: Portion {
+                bytes: 64 * 1024,
+                blocks: LANES,
+            },
+            run: 1,
+        }
+    }
+
+    /// Reads so many blocks at a time, in so far as they aren't too large for that.
+    pub(crate) fn at_least(&mut self, blocks: usize) {
+        self.portion.blocks = blocks.max(LANES);
+    }
+
+    /// The block `next`, if it is stored here and nothing is wrong with it. Whoever asks goes on with the block behind it, and up
+    /// to `end`.
+    ///
+    /// # Errors
+    /// [`Error::Disk`], [`Error::Closed`]. Of damage it tells nothing: that is found by whoever reads the block alone.
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        core: &Arc<Core>,
+        next: u64,
+        end: u64,
+    ) -> Poll<Result<Option<Bytes>>> {
+        if self.ready.is_empty() {
+            match ready!(self.poll_portion(cx, core, next, end)) {
+                Ok(blocks) => self.ready.extend(blocks),
+                Err(Error::Feed(damage)) if damage.is_damage() => {
+                    self.checking.clear();
+                    self.run = 1;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(self.ready.pop_front()))
+    }
+
+    /// The next portion.
+    fn poll_portion(
+        &mut self,
+        cx: &mut Context<'_>,
+        core: &Arc<Core>,
+        next: u64,
+        end: u64,
+    ) -> Poll<Result<Vec<Bytes>>> {
+        let mut start = next + self.checking.iter().map(|part| part.blocks).sum::<u64>();
+        while self.checking.len() < AT_ONCE {
+            let unchecked = match self.read(core, start, end) {
+                Ok(Some(unchecked)) => unchecked,
+                Ok(None) => break,
+                // What comes before may be good.
+                Err(_) if !self.checking.is_empty() => break,
+                Err(error) => return Poll::Ready(Err(error)),
+            };
+            let blocks = unchecked.blocks();
+            start += blocks;
+            // No more hashes than there will be blocks for.
+            self.run = (2 * blocks).min(MAX_RANGE);
+            if self.checking.is_empty() && unchecked.len() < LARGE {
+                return Poll::Ready(unchecked.check());
+            }
+            self.checking.push_back(Checking::begin(core, unchecked));
+        }
+        let Some(first) = self.checking.front_mut() else {
+            return Poll::Ready(Ok(Vec::new()));
+        };
+        let blocks = ready!(first.checked.as_mut().poll(cx));
+        self.checking.pop_front();
+        Poll::Ready(blocks)
+    }
+
+    /// Some blocks from `start` on, if the first of them is stored here.
+    fn read(&self, core: &Core, start: u64, end: u64) -> Result<Option<Unchecked>> {
+        let missing = core.read(|feed| feed.bitfield().next_missing(start));
+        let end = end.min(missing).min(start.saturating_add(self.run));
+        match start < end {
+            true => read_unchecked(core, start..end, self.portion),
+            false => Ok(None),
+        }
+    }
+}
+
+/// Blocks that another thread compares with their hashes.
+struct Checking {
+    blocks: u64,
+    checked: BoxFuture<Result<Vec<Bytes>>>,
+}
+
+impl Checking {
+    fn begin(core: &Core, unchecked: Unchecked) -> Self {
+        let blocks = unchecked.blocks();
+        let (sender, result) = async_channel::bounded(1);
+        // It has nothing of the feed with it, which may be closed meanwhile.
+        let check = Box::new(move || {
+            // A stream that was dropped doesn't want to know.
+            let _ = sender.try_send(unchecked.check());
+        });
+        // Begun at once, however late somebody asks.
+        let done = core.runtime().unblock(check);
+        Checking {
+            blocks,
+            checked: Box::pin(async move {
+                done.await;
+                result.try_recv().unwrap_or(Err(Error::Closed))
+            }),
+        }
+    }
+}
+
+/// So many large blocks are hashed as fast as one of them.
+const LANES: usize = 4;
+
+/// So many portions are checked at a time.
+const AT_ONCE: usize = 2;
+
+/// From so many bytes on it takes longer to hash them than to let another thread do it.
+const LARGE: usize = 128 * 1024;
