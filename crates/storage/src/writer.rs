@@ -13,6 +13,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     vec::Vec,
 };
 
@@ -124,7 +125,9 @@ impl Writer {
         if self.deferred.len() + ops.len() > MAX_DEFERRED || !pages.clone().all(fits) {
             return false;
         }
-        if pages.clone().any(|page| self.cuts_across(page)) {
+        let ranges: Vec<_> = pages.clone().filter_map(bitfield_range).collect();
+        let cut = |(at, page)| ranges.iter().take(at).any(|earlier| cuts(earlier, page));
+        if ranges.iter().enumerate().any(cut) || pages.clone().any(|page| self.cuts_across(page)) {
             return false;
         }
         for page in pages {
@@ -137,29 +140,14 @@ impl Writer {
 
     /// Whether a change touches a part of something that waits, so that one can't just take the place of the other.
     fn cuts_across(&self, op: &Op) -> bool {
-        let range = match op {
-            Op::Write {
-                file: File::Bitfield,
-                offset,
-                parts,
-            } => *offset..offset.saturating_add(len(parts)),
-            Op::Truncate {
-                file: File::Bitfield,
-                len,
-            } => *len..u64::MAX,
-            Op::Clear {
-                file: File::Bitfield,
-                range,
-            } => range.clone(),
-            _ => return false,
+        let Some(range) = bitfield_range(op) else {
+            return false;
         };
-        let waiting = self
+        let mut waiting = self
             .deferred
             .iter()
             .map(|(start, parts)| *start..start.saturating_add(len(parts)));
-        waiting
-            .filter(|other| other.start < range.end && range.start < other.end)
-            .any(|other| other != range)
+        waiting.any(|other| cuts(&other, &range))
     }
 
     fn write_deferred(&mut self, files: &Files) -> Result<(), Error> {
@@ -226,6 +214,31 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// What a change touches of the bitfield, if anything.
+fn bitfield_range(op: &Op) -> Option<Range<u64>> {
+    match op {
+        Op::Write {
+            file: File::Bitfield,
+            offset,
+            parts,
+        } => Some(*offset..offset.saturating_add(len(parts))),
+        Op::Truncate {
+            file: File::Bitfield,
+            len,
+        } => Some(*len..u64::MAX),
+        Op::Clear {
+            file: File::Bitfield,
+            range,
+        } => Some(range.clone()),
+        _ => None,
+    }
+}
+
+/// Whether they share a part, and aren't the same.
+fn cuts(one: &Range<u64>, other: &Range<u64>) -> bool {
+    one.start < other.end && other.start < one.end && one != other
 }
 
 fn len(parts: &[Bytes]) -> u64 {

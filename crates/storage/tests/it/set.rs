@@ -297,6 +297,23 @@ fn what_takes_the_place_of_something_deferred_comes_behind_what_that_waits_for()
     assert_eq!(done[..4], expected, "{done:?}");
 }
 
+/// Found by fuzzing: they were kept by their places, and so written in the order of those.
+#[test]
+fn the_later_of_two_bits_that_overlap_in_one_batch_wins() {
+    let (set, memory, _) = opened();
+    let mut batch = Batch::new();
+    batch.write(File::Data, 0, Bytes::from_static(b"data"));
+    batch.barrier();
+    batch.write(File::Bitfield, 34, Bytes::from_static(b"old!"));
+    batch.barrier();
+    batch.write(File::Bitfield, 32, Bytes::from_static(b"bits"));
+    set.commit_with(&batch, Barriers::Defer).unwrap();
+    set.sync().unwrap();
+    let mut bits = [0; 6];
+    memory.file(File::Bitfield).read(32, &mut bits).unwrap();
+    assert_eq!(&bits, b"bitsd!");
+}
+
 #[test]
 fn what_was_deferred_is_written_when_the_set_is_dropped() {
     let (set, memory, log) = opened();
