@@ -6,9 +6,12 @@ use std::{
     ops::{Range, RangeBounds},
     pin::Pin,
     sync::Arc,
+    task::{Context, Poll},
 };
 
 use bitfield::RangeSet;
+use event_listener::EventListener;
+use futures_core::Stream;
 use replicate::Order;
 
 use crate::{Encoding, Hypercore, Result, core::Core, hypercore::bounded, wish::Wish};
@@ -45,6 +48,7 @@ impl<E: Encoding> Hypercore<E> {
             core: Arc::clone(core),
             blocks: request.blocks,
             wish,
+            told: Told::default(),
         }
     }
 }
@@ -124,7 +128,23 @@ impl From<u64> for DownloadRequest {
     }
 }
 
-/// Blocks that are being fetched. Await it to know when all are here.
+/// Blocks that are being fetched. Await it to know when all are here; or take it as a stream, which tells how far it is, first
+/// at once, then whenever that changes, and ends when all are here.
+///
+/// ```
+/// # async_std::task::block_on(async {
+/// use futures_lite::StreamExt;
+/// use hypercore::{Hypercore, Storage};
+///
+/// let feed = Hypercore::open(Storage::memory()).await?;
+/// feed.append_batch(["a", "b"]).await?;
+/// let mut download = feed.download(0..3);
+/// assert_eq!(download.next().await.unwrap()?.have, 2);
+/// feed.append("c").await?;
+/// assert_eq!(download.next().await.unwrap()?.have, 3);
+/// assert!(download.next().await.is_none());
+/// # Ok::<_, hypercore::Error>(()) }).unwrap();
+/// ```
 ///
 /// # Cancellation
 /// Dropping it, or the future that it becomes, ends the fetching of what nobody else wants. Requests under way are taken
@@ -134,6 +154,17 @@ pub struct Download {
     core: Arc<Core>,
     blocks: RangeSet,
     wish: Wish,
+    told: Told,
+}
+
+/// What whoever takes it as a stream knows.
+#[derive(Default)]
+struct Told {
+    progress: Option<Progress>,
+    /// Rings when there may be more to tell.
+    changed: Option<EventListener>,
+    /// Nothing follows.
+    all: bool,
 }
 
 /// How far a download is.
@@ -162,6 +193,42 @@ impl Download {
 
     /// Ends it, like dropping it.
     pub fn cancel(self) {}
+}
+
+impl Stream for Download {
+    type Item = Result<Progress>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if this.told.all {
+            return Poll::Ready(None);
+        }
+        let ended = this.wish.poll_granted(cx);
+        if let Poll::Ready(Err(error)) = ended {
+            this.told.all = true;
+            return Poll::Ready(Some(Err(error)));
+        }
+        this.told.all = ended.is_ready();
+        loop {
+            // Listen first, look second, so that nothing that changes in between is missed.
+            let changed = this.told.changed.get_or_insert_with(|| this.core.changed());
+            let rung = Pin::new(changed).poll(cx).is_ready();
+            if rung {
+                this.told.changed = None;
+            }
+            let progress = this.progress();
+            if this.told.progress != Some(progress) {
+                this.told.progress = Some(progress);
+                return Poll::Ready(Some(Ok(progress)));
+            }
+            if this.told.all {
+                return Poll::Ready(None);
+            }
+            if !rung {
+                return Poll::Pending;
+            }
+        }
+    }
 }
 
 impl IntoFuture for Download {

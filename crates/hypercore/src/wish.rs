@@ -1,8 +1,14 @@
 //! Something that a caller waits for, and whether there is hope for it.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use async_channel::Receiver;
+use futures_core::Stream;
 use replicate::{Outcome, WishId};
 
 use crate::{Error, Result, core::Core, state::State, view::View};
@@ -11,12 +17,16 @@ use crate::{Error, Result, core::Core, state::State, view::View};
 pub(crate) struct Wish {
     core: Arc<Core>,
     id: WishId,
-    granted: Receiver<Outcome>,
+    granted: Pin<Box<Receiver<Outcome>>>,
 }
 
 impl Wish {
     pub(crate) fn new(core: Arc<Core>, id: WishId, granted: Receiver<Outcome>) -> Self {
-        Wish { core, id, granted }
+        Wish {
+            core,
+            id,
+            granted: Box::pin(granted),
+        }
     }
 
     /// Completes when the wish has come true.
@@ -24,11 +34,20 @@ impl Wish {
     /// # Errors
     /// [`Error::Closed`] if the feed is closed meanwhile, [`Error::Cancelled`].
     pub(crate) async fn granted(&self) -> Result<()> {
-        match self.granted.recv().await {
-            Ok(Outcome::Cancelled) => Err(Error::Cancelled),
-            Ok(_) => Ok(()),
-            Err(_) => Err(Error::Closed),
-        }
+        outcome(self.granted.recv().await.ok())
+    }
+
+    /// The same, to be polled until it is ready.
+    pub(crate) fn poll_granted(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.granted.as_mut().poll_next(cx).map(outcome)
+    }
+}
+
+fn outcome(told: Option<Outcome>) -> Result<()> {
+    match told {
+        Some(Outcome::Cancelled) => Err(Error::Cancelled),
+        Some(_) => Ok(()),
+        None => Err(Error::Closed),
     }
 }
 

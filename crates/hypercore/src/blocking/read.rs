@@ -174,6 +174,8 @@ impl<E: Encoding> Hypercore<E> {
     /// let feed = Hypercore::open(Storage::memory())?;
     /// feed.append_batch(["a", "b", "c"])?;
     /// feed.download(0..2).wait()?;
+    /// let steps: Vec<_> = feed.download(0..3).collect::<Result<_, _>>()?;
+    /// assert_eq!(steps.last().map(|step| step.have), Some(3));
     /// # Ok::<_, hypercore::Error>(())
     /// ```
     pub fn download(&self, request: impl Into<DownloadRequest>) -> Download {
@@ -279,6 +281,15 @@ impl Download {
 
     /// Ends it, like dropping it.
     pub fn cancel(self) {}
+}
+
+/// How far it is: at once, and then whenever that changes, until all blocks are here.
+impl Iterator for Download {
+    type Item = Result<Progress>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        wait_for(self.download.next())
+    }
 }
 
 impl fmt::Debug for Download {

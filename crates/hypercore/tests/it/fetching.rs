@@ -3,7 +3,7 @@
 use std::{future::IntoFuture, time::Duration};
 
 use async_std::task;
-use futures_lite::future::poll_once;
+use futures_lite::{StreamExt, future::poll_once};
 use hypercore::{Dialect, DownloadRequest, Error, Hypercore, PortableProof, Storage};
 
 use crate::{
@@ -81,6 +81,41 @@ fn everything_is_never_done_and_a_dropped_download_fetches_no_more() {
         writer.append("two").await.unwrap();
         reader.update().min_length(22).await.unwrap();
         assert!(!reader.has(21));
+    });
+}
+
+#[test]
+fn a_download_tells_how_far_it_is_whenever_that_changes() {
+    task::block_on(async {
+        let writer = writer(50, Dialect::V8).await;
+        let reader = sparse_reader_of(&writer).await;
+        let mut download = reader.download(10..40);
+        assert_eq!(download.next().await.unwrap().unwrap().have, 0);
+        let _connection = connect(&reader, &writer, true);
+        let mut have = 0;
+        while let Some(step) = download.next().await {
+            let step = step.unwrap();
+            assert!(step.have > have && step.total == Some(30));
+            have = step.have;
+        }
+        assert_eq!(have, 30);
+        assert!(download.next().await.is_none());
+        assert_eq!(reader.downloaded(..), 30);
+    });
+}
+
+#[test]
+fn the_steps_of_a_download_end_with_what_ended_it() {
+    task::block_on(async {
+        let reader = sparse_reader_of(&writer(1, Dialect::V8).await).await;
+        let (mut first, mut second) = (reader.download(0..2), reader.download(7..9));
+        assert!(first.next().await.unwrap().is_ok() && second.next().await.unwrap().is_ok());
+        reader.cancel_range(0..5);
+        assert!(matches!(first.next().await, Some(Err(Error::Cancelled))));
+        assert!(first.next().await.is_none());
+        reader.close().await.unwrap();
+        assert!(matches!(second.next().await, Some(Err(Error::Closed))));
+        assert!(second.next().await.is_none());
     });
 }
 
