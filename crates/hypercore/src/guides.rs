@@ -26,6 +26,10 @@ mod getting_started {}
 mod library {}
 #[doc = include_str!("../../../docs/guides/many-feeds.md")]
 mod many_feeds {}
+#[doc = include_str!("../../../docs/guides/observing.md")]
+mod observing {}
+#[doc = include_str!("../../../docs/guides/runtimes.md")]
+mod runtimes {}
 #[doc = include_str!("../../../docs/guides/security.md")]
 mod security {}
 #[doc = include_str!("../../../docs/guides/sparse.md")]
