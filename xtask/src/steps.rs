@@ -203,7 +203,13 @@ fn alone() -> Result {
         }
         println!("{} stands alone", layer.name);
     }
-    Ok(())
+    // The face without async needs no other runtime.
+    let features = ["--no-default-features", "--features=blocking"];
+    workspace::run(
+        cargo("check")
+            .args(["--quiet", "--package=hypercore"])
+            .args(features),
+    )
 }
 
 fn fuzz() -> Result {

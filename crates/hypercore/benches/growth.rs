@@ -65,7 +65,7 @@ async fn row(length: u64) {
     }
     let mut appended = Vec::new();
     for _ in 0..TIMES {
-        appended.push(seconds(async { drop(feed.append(BLOCK).await.unwrap()) }).await);
+        appended.push(seconds(async { _ = feed.append(BLOCK).await.unwrap() }).await);
     }
     feed.close().await.unwrap();
 

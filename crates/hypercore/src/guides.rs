@@ -28,6 +28,8 @@ mod library {}
 mod many_feeds {}
 #[doc = include_str!("../../../docs/guides/observing.md")]
 mod observing {}
+#[doc = include_str!("../../../docs/guides/recipes.md")]
+mod recipes {}
 #[doc = include_str!("../../../docs/guides/runtimes.md")]
 mod runtimes {}
 #[doc = include_str!("../../../docs/guides/security.md")]
