@@ -14,7 +14,10 @@ pub(crate) const GROUPS: [(&str, &[&str]); 6] = [
     ("Share", &["serve", "clone", "sync", "peers"]),
     ("Trust", &["audit", "verify", "proof", "diff"]),
     ("Keys", &["key"]),
-    ("Help", &["doctor", "inspect", "completions", "man"]),
+    (
+        "Help",
+        &["doctor", "inspect", "bench", "completions", "man"],
+    ),
 ];
 
 const EXIT_CODES: &str = "\
@@ -140,6 +143,8 @@ pub(crate) enum Command {
     Completions(commands::completions::Completions),
     /// Print the manual page, or write one for each command.
     Man(commands::man::Man),
+    /// Measure how fast feeds are on this machine, beside JavaScript if wanted.
+    Bench(commands::bench::Bench),
     /// Run one workload of a side-by-side benchmark.
     #[command(hide = true)]
     BenchPeer(commands::bench_peer::BenchPeer),

@@ -2,6 +2,7 @@
 
 pub(crate) mod append;
 pub(crate) mod audit;
+pub(crate) mod bench;
 pub(crate) mod bench_peer;
 pub(crate) mod cat;
 pub(crate) mod clone;
@@ -54,6 +55,7 @@ pub(crate) async fn run(command: Command, output: Output) -> Result<(), Failure>
         Command::Peers(arguments) => peers::run(arguments, output).await,
         Command::Doctor(arguments) => doctor::run(arguments, output).await,
         Command::Key(arguments) => key::run(arguments, output).await,
+        Command::Bench(arguments) => bench::run(arguments, output).await,
         Command::BenchPeer(arguments) => bench_peer::run(arguments, output).await,
     }
 }

@@ -169,6 +169,7 @@ fn all_that_is_printed_is_documented_and_all_that_is_documented_is_printed() {
     seen.run(&["key", "export", &dir, "-o", &at("key")]);
     seen.run(&["key", "backup", &dir, "-o", &at("backup")]);
 
+    seen.run(&["bench", "create", "clone", "--scale", "1"]);
     seen.run(&["completions", "bash"]);
     seen.run(&["man"]);
     seen.run(&["man", &at("pages")]);

@@ -1,4 +1,4 @@
-//! Completions and manual pages.
+//! Completions, manual pages, and what the machine can do.
 
 use std::fs;
 
@@ -38,4 +38,55 @@ fn each_command_has_a_manual_page() {
     }
     fs::write(place.at("file"), "").unwrap();
     run(["man", &place.path("file")]).exits(1);
+}
+
+#[test]
+fn bench_runs_each_workload_and_leaves_nothing_behind() {
+    let place = Place::new();
+    let dir = place.path("disk");
+    fs::create_dir(&dir).unwrap();
+    let ran = run(["bench", "--scale", "1", "--dir", &dir, "--json"]).ok();
+    let names: Vec<_> = ran
+        .lines()
+        .iter()
+        .map(|line| line["workload"].clone())
+        .collect();
+    let all = [
+        "create",
+        "append",
+        "append-batch",
+        "open",
+        "get",
+        "stream",
+        "audit",
+        "clone",
+    ];
+    assert_eq!(names, all);
+    assert!(
+        ran.lines()
+            .iter()
+            .all(|line| line["nanos"].as_u64() > Some(0))
+    );
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+    let one = run(["bench", "get", "--scale", "1", "--dir", &dir]).ok();
+    assert_eq!(one.text().lines().count(), 1, "{}", one.text());
+}
+
+#[test]
+fn bench_says_what_it_takes_to_compare_with_javascript() {
+    let place = Place::new();
+    let ran = run(["bench", "--compare-js", &place.path("none")]).exits(1);
+    assert!(ran.stderr.contains("npm install"), "{}", ran.stderr);
+    // A package that can't be loaded, or no node at all.
+    fs::create_dir_all(place.at("node_modules/hypercore")).unwrap();
+    let ran = run([
+        "bench",
+        "create",
+        "--scale",
+        "1",
+        "--compare-js",
+        &place.path(""),
+    ])
+    .exits(1);
+    assert!(ran.stderr.contains("hint: "), "{}", ran.stderr);
 }

@@ -70,6 +70,7 @@ impl World {
             &["key", "backup", &dir, "-o", to],
             &["proof", "export", &dir, "0", "-o", to],
             &["man", to],
+            &["bench", "create", "--dir", to],
         ])
     }
 }
@@ -168,6 +169,8 @@ fn a_range_or_a_number_that_is_none() {
         (&["inspect", &dir, "--port", "70000"], "70000"),
         (&["info", &dir, "--color", "pink"], "pink"),
         (&["creat", &dir], "'create'"),
+        (&["bench", "--scale", "0"], "0"),
+        (&["bench", "swim"], "swim"),
         (&["completions", "ed"], "ed"),
     ] {
         all_fail(words(&[arguments]), 2, told);
