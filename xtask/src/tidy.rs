@@ -6,6 +6,7 @@
 mod features;
 mod guides;
 pub(crate) mod javascript_tests;
+mod links;
 mod named;
 mod places;
 mod text;
@@ -39,6 +40,8 @@ pub(crate) fn run() -> Result {
         // What is no text has no rules.
         if let Ok(source) = fs::read_to_string(root.join(file)) {
             complaints.extend(text::check(Path::new(file), &source));
+            let is_there = |path: &str| root.join(path).exists();
+            complaints.extend(links::check(file, &source, is_there));
         }
     }
     if complaints.is_empty() {
