@@ -46,15 +46,15 @@ pub(crate) struct Arguments {
 /// What may be said of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// Print JSON, one object a line, to standard output.
-    #[arg(long, global = true, env = "HYPERCORE_JSON", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    /// Print JSON, one object a line.
+    #[arg(long, global = true, env = "HYPERCORE_JSON", value_parser = FalseyValueParser::new(), hide_env = true)]
     pub(crate) json: bool,
 
-    /// In JSON, give blocks that are UTF-8 as text, and only others as base64.
-    #[arg(long, global = true, env = "HYPERCORE_UTF8", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    /// In JSON, give blocks as text if they are UTF-8.
+    #[arg(long, global = true, env = "HYPERCORE_UTF8", value_parser = FalseyValueParser::new(), hide_env = true)]
     pub(crate) utf8: bool,
 
-    /// Whether to show progress on standard error: auto is on a terminal only.
+    /// Show progress on standard error: auto (on a terminal), always, never.
     #[arg(
         long,
         global = true,
@@ -62,11 +62,13 @@ pub(crate) struct Common {
         value_name = "WHEN",
         default_value = "auto",
         env = "HYPERCORE_PROGRESS",
-        hide_env_values = true
+        hide_env = true,
+        hide_possible_values = true,
+        hide_default_value = true
     )]
     pub(crate) progress: When,
 
-    /// Whether to use colour: auto is on a terminal only, unless NO_COLOR or CLICOLOR_FORCE is set.
+    /// Use colour: auto (on a terminal), always, never.
     #[arg(
         long,
         global = true,
@@ -74,7 +76,9 @@ pub(crate) struct Common {
         value_name = "WHEN",
         default_value = "auto",
         env = "HYPERCORE_COLOR",
-        hide_env_values = true
+        hide_env = true,
+        hide_possible_values = true,
+        hide_default_value = true
     )]
     pub(crate) color: When,
 }

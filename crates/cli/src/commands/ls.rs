@@ -1,21 +1,25 @@
-//! `hypercore ls DIR [--blocks A..B] [--missing]`
+//! `hypercore ls FEED [--blocks A..B] [--missing]`
 
-use std::{ops::Range, path::PathBuf};
+use std::ops::Range;
 
 use clap::Args;
-use hypercore::{Dialect, Error, FeedError, Hypercore};
+use hypercore::{Error, FeedError, Hypercore};
 use serde_json::json;
 
-use super::{close, open};
-use crate::{failure::Failure, output::Output, span::Span};
+use crate::{
+    failure::Failure,
+    output::Output,
+    source::{ReadFrom, Source},
+    span::Span,
+};
 
 /// How much of a hash a person is shown.
 const PREFIX: usize = 16;
 
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
-    /// The feed's directory.
-    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) from: ReadFrom,
 
     /// Which blocks: A..B, A..=B, A.., ..B, or -100.. for the last hundred.
     #[arg(
@@ -32,14 +36,15 @@ pub(crate) struct Ls {
 }
 
 pub(super) async fn run(arguments: Ls, output: &Output) -> Result<(), Failure> {
-    let dir = &arguments.dir;
-    let feed = open(dir, Dialect::default()).await?;
+    let origin = &arguments.from.origin;
+    let source = Source::open(&arguments.from, false, output).await?;
+    let feed = &source.feed;
     let blocks = arguments.blocks.within(feed.len());
     match arguments.missing {
-        true => missing(&feed, blocks, output)?,
-        false => list(&feed, blocks, output).map_err(|error| error.of(dir.display()))?,
+        true => missing(feed, blocks, output)?,
+        false => list(feed, blocks, output).map_err(|error| error.of(origin))?,
     }
-    close(dir, &feed).await
+    source.close().await
 }
 
 fn missing(feed: &Hypercore, blocks: Range<u64>, output: &Output) -> Result<(), Failure> {

@@ -250,6 +250,8 @@ fn what_is_not_here_is_asked_of_the_peers_of_a_link() {
     let served = Served::start(&place.feed("feed", &["one", "", "three"]), &[]);
     let found = run(["seek", &served.link(), "4"]).ok();
     assert_eq!(found.text(), "block 2, byte 1 of it\n");
+    let missing = run(["--json", "ls", &served.link(), "--missing"]).ok();
+    assert_eq!(missing.line("missing")["end"], 3);
     let info = run(["--json", "info", &served.link()]).ok().line("info");
     assert_eq!(
         (&info["length"], &info["have"], &info["form"]),

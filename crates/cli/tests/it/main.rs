@@ -21,6 +21,7 @@ mod proxy;
 mod reading;
 #[cfg(unix)]
 mod schema;
+mod session;
 mod shells;
 mod trust;
 #[cfg(unix)]
