@@ -12,6 +12,7 @@ mod peers;
 mod proxy;
 mod puppet;
 mod scenes;
+mod sharing;
 mod wrecks;
 
 use std::{
@@ -76,6 +77,7 @@ pub(crate) fn run(words: &[&str]) -> Result {
         .chain(histories::all()?)
         .chain(wrecks::all()?)
         .chain(scenes::all())
+        .chain(sharing::all())
         .chain(bytes::all())
         .filter(|case| words.iter().all(|word| case.name.contains(word)))
         .collect();

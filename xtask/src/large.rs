@@ -42,7 +42,14 @@ fn job(program: &Path, folder: &Path) -> Result {
     appending.finish()?.ok()?;
     memory.check("append")?;
 
-    let words = ["serve", "origin", "--once", "--json"];
+    let words = [
+        "serve",
+        "origin",
+        "--once",
+        "--tcp",
+        "127.0.0.1:0",
+        "--json",
+    ];
     let mut serving = Running::start("serve", &mut hypercore(&words), TIME)?;
     let link = serving.wait_for("listening")?;
     let link = link["link"].as_str().unwrap_or_default();

@@ -146,15 +146,14 @@ impl<'a> Feed<'a> {
 
     /// Starts serving: the process, and what it listens as.
     pub(super) fn serve(&self, dialect: Version, live: bool) -> Result<(Running, Value)> {
+        let ours = |mode| {
+            let address = ["--tcp", "127.0.0.1:0"];
+            let how = ["--once", mode, "--dialect", dialect.number()];
+            self.start(["serve"], &words(&[&address[..], &how].concat()))
+        };
         let mut running = match (self.side, live) {
-            (Side::Ours, false) => self.start(
-                ["serve"],
-                &words(&["--once", "--not-live", "--dialect", dialect.number()]),
-            )?,
-            (Side::Ours, true) => self.start(
-                ["serve"],
-                &words(&["--once", "--lines", "--dialect", dialect.number()]),
-            )?,
+            (Side::Ours, false) => ours("--not-live")?,
+            (Side::Ours, true) => ours("--lines")?,
             (Side::JavaScript(_), false) => self.start(["serve"], &[])?,
             (Side::JavaScript(_), true) => self.start(["serve"], &words(&["--live"]))?,
         };
