@@ -301,3 +301,28 @@ fn a_server_fetches_what_it_lacks_from_who_connects_unless_it_only_reads() {
         assert_eq!(ran.line("summary")["have"], have, "{}", ran.stderr);
     }
 }
+
+#[test]
+fn a_table_shows_who_is_connected_and_a_bar_how_far_a_clone_is() {
+    let place = Place::new();
+    place.feed("feed", &["one", "two"]);
+    let feed = place.path("feed");
+    let shown = ["--progress", "always"];
+    let arguments = ["serve", &feed, "--tcp", "127.0.0.1:0"];
+    let serving = start(arguments.iter().chain(&shown));
+    let link = serving.first_output_line();
+    let copy = place.path("copy");
+    let arguments = ["clone", &link, &copy, "--live"];
+    let cloning = start(arguments.iter().chain(&shown));
+    for (running, texts) in [
+        (
+            &serving,
+            &["peers 0", "peers 1", "dialect 8   sent 2 of 2 blocks"][..],
+        ),
+        (&cloning, &["2/2 blocks", "1 peer"]),
+    ] {
+        for text in texts {
+            wait_until(text, || running.told_so_far().contains(text).then_some(()));
+        }
+    }
+}

@@ -174,6 +174,12 @@ impl Running {
         self.child.wait().unwrap();
     }
 
+    /// What it has told on standard error so far.
+    pub(crate) fn told_so_far(&self) -> String {
+        let bytes = self.stderr.as_ref().unwrap().so_far();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// What it has printed so far.
     pub(crate) fn output_so_far(&self) -> String {
         let bytes = self.stdout.as_ref().unwrap().so_far();
