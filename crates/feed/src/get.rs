@@ -1,4 +1,5 @@
-//! Reading a block: where it begins follows from the sizes of the roots before it, and what is read must match its hash.
+//! Reading a block: where it begins follows from the sizes of the roots before it, and what is read must match its hash. Who
+//! reads many blocks keeps [groups](crate::Group) of them.
 
 use bytes::Bytes;
 use crypto::leaf_hash;
@@ -35,37 +36,6 @@ impl Feed {
     }
 }
 
-impl Feed {
-    /// The place of a block, where all nodes that tell it are `known`. Where one isn't: none, and it has to be
-    /// [planned](Feed::plan_get) what to read.
-    ///
-    /// # Errors
-    /// As [`plan_get`](Feed::plan_get) and [`GetPlan::locate`].
-    pub fn place(
-        &self,
-        block: u64,
-        known: impl Fn(Index) -> Option<Node>,
-    ) -> Result<Option<BlockRead>, Error> {
-        self.check_block(block)?;
-        if !self.bitfield.has_block(block) {
-            return Err(Error::NotStored { block });
-        }
-        let find = |index| self.roots.node(index).copied().or_else(|| known(index));
-        // First, since of all nodes it is the least likely to be known.
-        let Some(leaf) = find(Index::from_block(block)) else {
-            return Ok(None);
-        };
-        let mut offset = 0;
-        for root in full_roots(block) {
-            match find(root) {
-                Some(node) => offset = add(offset, node.size)?,
-                None => return Ok(None),
-            }
-        }
-        BlockRead::new(offset, leaf, self.byte_length()).map(Some)
-    }
-}
-
 impl GetPlan {
     /// What has to be read first.
     pub fn reads(&self) -> &[Read] {
@@ -93,7 +63,7 @@ pub struct BlockRead {
 
 impl BlockRead {
     /// The roots are signed, a leaf in the file may be damaged: nothing is read, or allocated, beyond what was signed.
-    fn new(offset: u64, leaf: Node, byte_length: u64) -> Result<Self, Error> {
+    pub(crate) fn new(offset: u64, leaf: Node, byte_length: u64) -> Result<Self, Error> {
         match add(offset, leaf.size)? <= byte_length {
             true => Ok(BlockRead { offset, leaf }),
             false => Err(Error::corrupt(File::Tree, Damage::Size)),
@@ -136,7 +106,7 @@ pub(crate) fn offset<'a>(
     })
 }
 
-fn add(offset: u64, size: u64) -> Result<u64, Error> {
+pub(crate) fn add(offset: u64, size: u64) -> Result<u64, Error> {
     let sum = offset.checked_add(size);
     sum.ok_or(Error::corrupt(File::Tree, Damage::Size))
 }

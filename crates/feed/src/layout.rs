@@ -29,8 +29,7 @@ pub(crate) fn signature_read(length: u64) -> Read {
     }
 }
 
-/// Where a node is read.
-pub fn node_read(index: Index) -> Read {
+fn node_read(index: Index) -> Read {
     Read {
         file: File::Tree,
         offset: node_offset(index),

@@ -3,15 +3,14 @@
 //! A node that is there never changes, and one that isn't there is never kept. Only when damage is mended is everything forgotten.
 
 use bytes::Bytes;
-use feed::node_read;
-use flat_tree::Index;
+use feed::{GROUP, Group};
 use merkle::Node;
 use quick_cache::sync::Cache;
 use storage::{File, FileSet, Read};
 
 use crate::Result;
 
-/// How many nodes of the tree are kept in memory. Each takes about 100 bytes.
+/// How many nodes of the tree are kept in memory. Each takes about 150 bytes, with what is kept of the places of blocks.
 ///
 /// ```
 /// # async_std::task::block_on(async {
@@ -38,31 +37,58 @@ impl Default for CacheConfig {
 }
 
 /// Stands before the files when nodes are read.
-pub(crate) struct NodeCache(Option<Cache<u64, [u8; Node::LEN]>>);
+pub(crate) struct NodeCache(Option<Caches>);
+
+struct Caches {
+    /// By their place in the file.
+    nodes: Cache<u64, [u8; Node::LEN]>,
+    /// By their first block.
+    groups: Cache<u64, Group>,
+    /// Where groups begin in the data, of many more than are kept: then the nodes of a group are had in one read.
+    starts: Cache<u64, u64>,
+}
 
 impl NodeCache {
     pub(crate) fn new(config: CacheConfig) -> Self {
         NodeCache(match config {
             CacheConfig::Disabled | CacheConfig::Entries(0) => None,
-            CacheConfig::Entries(entries) => Some(Cache::new(entries)),
+            CacheConfig::Entries(entries) => Some(Caches {
+                nodes: Cache::new(entries),
+                // Half as many nodes.
+                groups: Cache::new(entries.div_ceil(4 * GROUP as usize)),
+                starts: Cache::new(entries.div_ceil(2)),
+            }),
         })
     }
 
     pub(crate) fn clear(&self) {
-        if let Some(cache) = &self.0 {
-            cache.clear();
+        if let Some(caches) = &self.0 {
+            caches.nodes.clear();
+            caches.groups.clear();
+            caches.starts.clear();
         }
     }
 
-    /// A node, if it is kept here.
-    pub(crate) fn get(&self, index: Index) -> Option<Node> {
-        let bytes = self.0.as_ref()?.get(&node_read(index).offset)?;
-        Node::from_bytes(index, &bytes)
+    /// The group of a block, if it is kept. It may lack what was stored since.
+    pub(crate) fn group(&self, block: u64) -> Option<Group> {
+        self.0.as_ref()?.groups.get(&(block - block % GROUP))
+    }
+
+    /// Where the group of a block begins, if that is kept.
+    pub(crate) fn start(&self, block: u64) -> Option<u64> {
+        self.0.as_ref()?.starts.get(&(block - block % GROUP))
+    }
+
+    pub(crate) fn keep(&self, group: Group) {
+        if let Some(caches) = &self.0 {
+            caches.starts.insert(group.first(), group.start());
+            caches.groups.insert(group.first(), group);
+        }
     }
 
     /// The answers to a read list, as [`FileSet::read`] gives them.
     pub(crate) fn read(&self, files: &FileSet, reads: &[Read]) -> Result<Vec<Bytes>> {
-        let Some(cache) = &self.0 else {
+        let Some(Caches { nodes: cache, .. }) = &self.0 else {
             return Ok(files.read(reads)?);
         };
         let mut replies: Vec<Bytes> = Vec::with_capacity(reads.len());

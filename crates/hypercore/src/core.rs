@@ -17,9 +17,7 @@ use std::{
 use bytes::Bytes;
 use crypto::{Dialect, DiscoveryKey, PublicKey};
 use event_listener::{Event as Wake, EventListener};
-use feed::Feed;
-use flat_tree::Index;
-use merkle::Node;
+use feed::{BlockRead, Feed};
 use noise::KeyPair;
 use replicate::{Config, Limits, PeerId, Replicator};
 use storage::{FileSet, Read};
@@ -222,9 +220,23 @@ impl Core {
         self.nodes.read(&self.files, reads)
     }
 
-    /// A node of the tree, if it was read lately.
-    pub(crate) fn node(&self, index: Index) -> Option<Node> {
-        self.nodes.get(index)
+    /// Where a block is stored.
+    ///
+    /// # Errors
+    /// [`Error::Disk`], [`Error::Feed`] if it isn't stored, or a node is missing.
+    pub(crate) fn place(&self, block: u64) -> Result<BlockRead> {
+        let known = self.nodes.group(block);
+        if let Some(place) =
+            known.and_then(|group| self.read(|feed| feed.place(block, &group)).ok())
+        {
+            return Ok(place);
+        }
+        let start = self.nodes.start(block);
+        let plan = self.read(|feed| feed.plan_group(block, start))?;
+        let group = plan.finish(&self.read_nodes(plan.reads())?)?;
+        let place = self.read(|feed| feed.place(block, &group))?;
+        self.nodes.keep(group);
+        Ok(place)
     }
 
     /// Forgets the nodes that were read so far: some of them were damaged, and are made again.

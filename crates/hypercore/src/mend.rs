@@ -90,7 +90,8 @@ impl Core {
             };
         };
         if mended.lost.is_empty() && mended.commit.batch().is_empty() {
-            // Somebody else was quicker.
+            // Somebody else was quicker. What was read before that may be kept all the same.
+            self.forget_nodes();
             return Ok(());
         }
         let lost = mended.lost;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use feed::{Portion, RangeRead};
 
-use crate::{Result, core::Core};
+use crate::{Error, Result, core::Core};
 
 /// The block, checked against the tree, or none if it isn't stored here.
 ///
@@ -13,17 +13,13 @@ use crate::{Result, core::Core};
 /// [`Error::Disk`](crate::Error::Disk) if reading fails, [`Error::Feed`](crate::Error::Feed) if what was read doesn't
 /// match the tree.
 pub(crate) fn read_local(core: &Core, block: u64) -> Result<Option<Bytes>> {
-    let known = core.read(|feed| match feed.bitfield().has_block(block) {
-        true => feed.place(block, |index| core.node(index)).map(Some),
-        false => Ok(None),
-    })?;
-    let place = match known {
-        Some(Some(place)) => place,
-        Some(None) => {
-            let plan = core.read(|feed| feed.plan_get(block))?;
-            plan.locate(&core.read_nodes(plan.reads())?)?
-        }
-        None => return Ok(None),
+    if !core.has(block) {
+        return Ok(None);
+    }
+    let place = match core.place(block) {
+        // Since a moment.
+        Err(Error::Feed(feed::Error::NotStored { .. })) => return Ok(None),
+        place => place?,
     };
     let mut bytes = core.files().read(&[place.read()])?;
     Ok(Some(place.finish(bytes.pop().unwrap_or_default())?))

@@ -1,8 +1,8 @@
 //! Blocks that follow one another, read together.
 
 use bytes::Bytes;
-use hypercore_feed::{Damage, Error, MAX_RANGE, MAX_RANGE_BYTES, Portion, node_read};
-use merkle::{Node, RemoteTree};
+use hypercore_feed::{Damage, Error, GROUP, Group, MAX_RANGE, MAX_RANGE_BYTES, Portion};
+use merkle::RemoteTree;
 use storage::File;
 
 use crate::world::{Log, bytes, key_of, made_up, replace};
@@ -92,22 +92,39 @@ fn a_portion_has_so_many_bytes_or_so_many_blocks() {
 }
 
 #[test]
-fn a_place_is_told_without_reading_where_all_nodes_are_known() {
-    let log = Log::author(3, 70);
-    let read = |index| {
-        let bytes = log.files.read(&[node_read(index)]).unwrap();
-        Node::from_bytes(index, bytes[0][..].try_into().unwrap())
+fn a_group_tells_the_places_of_its_blocks() {
+    let mut log = Log::author(3, 150);
+    let group = |log: &Log, block, start| {
+        let plan = log.feed.plan_group(block, start).unwrap();
+        plan.finish(&log.files.read(plan.reads()).unwrap()).unwrap()
     };
-    for block in 0..70 {
-        let place = log.feed.place(block, read).unwrap().unwrap();
-        let bytes = log.files.read(&[place.read()]).unwrap().remove(0);
-        assert_eq!(place.finish(bytes).unwrap(), made_up(3, block));
-        // The roots of 70 blocks are known in any case: 64, 4 and 2 of them.
-        let alone = log.feed.place(block, |_| None).unwrap();
-        assert!(alone.is_none(), "{block}");
+    let get = |log: &Log, block, group: &Group| {
+        let place = log.feed.place(block, group)?;
+        place.finish(log.files.read(&[place.read()]).unwrap().remove(0))
+    };
+    for block in 0..150 {
+        let all = group(&log, block, None);
+        assert_eq!(all.first(), block - block % GROUP);
+        assert_eq!(get(&log, block, &all).unwrap(), made_up(3, block));
+        // Where it begins need not be found out again; then its own nodes are all that is read.
+        let again = log.feed.plan_group(block, Some(all.start())).unwrap();
+        assert_eq!(again.reads().len(), 1);
+        let again = group(&log, block, Some(all.start()));
+        assert_eq!(get(&log, block, &again).unwrap(), made_up(3, block));
     }
-    let error = log.feed.place(70, read).unwrap_err();
-    let (block, length) = (70, 70);
+    // What a group doesn't know yet, or is no part of, isn't told.
+    let last = group(&log, 149, None);
+    log.append((150..170).map(|block| made_up(3, block)));
+    for (block, group) in [(155, &last), (10, &last), (168, &last)] {
+        let error = log.feed.place(block, group).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{block}: {error:?}");
+    }
+    assert_eq!(get(&log, 148, &last).unwrap(), made_up(3, 148));
+    log.clear(148..149).unwrap();
+    let error = log.feed.place(148, &last).unwrap_err();
+    assert_eq!(error, Error::NotStored { block: 148 });
+    let error = log.feed.plan_group(170, None).unwrap_err();
+    let (block, length) = (170, 170);
     assert_eq!(error, Error::OutOfRange { block, length });
 }
 
