@@ -118,12 +118,8 @@ impl Bitfield {
     /// The pages that have a block below `end` whose leaf isn't stored, which no page that was written whole has.
     pub fn pages_without_leaves(&self, end: u64) -> impl Iterator<Item = u64> + '_ {
         let pages = self.pages.range(..end.div_ceil(BLOCKS_PER_PAGE));
-        let lacking = pages.filter(move |(number, page)| {
-            let blocks = within(**number, &(0..end));
-            let bits = page.blocks().get(blocks).into_iter();
-            let mut set = bits.flat_map(|bits| bits.iter_ones());
-            set.any(|block| page.nodes().get(2 * block).is_none_or(|leaf| !*leaf))
-        });
+        let lacking =
+            pages.filter(move |(number, page)| !page.has_leaves(within(**number, &(0..end)).end));
         lacking.map(|(number, _)| *number)
     }
 

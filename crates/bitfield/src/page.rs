@@ -105,6 +105,16 @@ impl Page {
         bytes
     }
 
+    /// Whether each of the first `blocks` that is set has its leaf, which is every second node.
+    pub(crate) fn has_leaves(&self, blocks: usize) -> bool {
+        let (leaves, _) = self.tree.as_chunks();
+        let bytes = self.data.iter().zip(leaves).enumerate();
+        bytes.take(blocks.div_ceil(8)).all(|(at, (data, leaves))| {
+            let first = (0xff00_u16 >> (blocks - 8 * at).min(8)) as u8;
+            spread(data & first) & !u16::from_be_bytes(*leaves) == 0
+        })
+    }
+
     pub(crate) fn blocks(&self) -> &BitSlice<u8, Msb0> {
         self.data.view_bits()
     }
@@ -163,6 +173,14 @@ impl Page {
     }
 }
 
+/// Each bit at twice its place from the left, with a zero behind it.
+fn spread(byte: u8) -> u16 {
+    let bits = u16::from(byte);
+    let bits = (bits | bits << 4) & 0x0f0f;
+    let bits = (bits | bits << 2) & 0x3333;
+    ((bits | bits << 1) & 0x5555) << 1
+}
+
 /// Copies what is there, and zeros for the rest.
 fn fill(to: &mut [u8], from: &[u8]) {
     let (copied, rest) = to.split_at_mut(from.len().min(to.len()));
@@ -176,6 +194,25 @@ fn fill(to: &mut [u8], from: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_without_its_leaf_is_seen_up_to_the_end_that_counts() {
+        for block in [0, 1, 7, 8, 30, 8190, 8191] {
+            let mut page = Page::EMPTY;
+            page.set_blocks(0..8192, true);
+            page.tree = [0xff; TREE];
+            assert!(page.has_leaves(8192));
+            // The parent beside the leaf is no matter.
+            page.tree[2 * block / 8] &= !(0x40 >> (2 * block % 8));
+            assert!(page.has_leaves(8192));
+            page.tree[2 * block / 8] &= !(0x80 >> (2 * block % 8));
+            assert!(page.has_leaves(block), "{block}");
+            assert!(!page.has_leaves(block + 1), "{block}");
+            assert!(!page.has_leaves(8192), "{block}");
+            page.set_blocks(block..block + 1, false);
+            assert!(page.has_leaves(8192), "{block}");
+        }
+    }
 
     #[test]
     fn the_last_block_of_a_part_is_found_within_it() {
