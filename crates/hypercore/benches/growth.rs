@@ -27,8 +27,9 @@ const BLOCK: Bytes = Bytes::from_static(&[7; 10]);
 const TIMES: usize = 501;
 
 fn main() {
-    let last = env::args().filter_map(|argument| argument.parse().ok());
-    let last: u32 = last.last().unwrap_or(6);
+    // Cargo says --bench.
+    let mut numbers = env::args().filter_map(|argument| argument.parse().ok());
+    let last: u32 = numbers.next().unwrap_or(6);
     println!("|   blocks | open, ms | get, us | cold, us | append, us | idle, KiB |");
     println!("| -------: | -------: | ------: | -------: | ---------: | --------: |");
     for power in 3..=last {
@@ -98,7 +99,7 @@ async fn fill(folder: &Path, length: u64) {
 fn blocks(length: u64) -> impl Iterator<Item = u64> {
     let step = 0x9e37_79b9_7f4a_7c15_u64;
     (1..=TIMES as u64)
-        .map(move |nth| (u128::from(nth.wrapping_mul(step)) * u128::from(length) >> 64) as u64)
+        .map(move |nth| ((u128::from(nth.wrapping_mul(step)) * u128::from(length)) >> 64) as u64)
 }
 
 async fn seconds(work: impl Future<Output = ()>) -> f64 {
