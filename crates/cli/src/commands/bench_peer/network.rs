@@ -8,7 +8,8 @@ use async_std::{
 };
 use futures_lite::{FutureExt, StreamExt};
 use hypercore::{
-    Connection, ConnectionHandle, DownloadRequest, Durability, Hypercore, PublicKey, Role,
+    Connection, ConnectionHandle, Dialect, DialectChoice, DownloadRequest, Durability, Hypercore,
+    PublicKey, Role,
 };
 use serde_json::json;
 
@@ -23,6 +24,7 @@ use crate::{failure::Failure, output::Output};
 pub(super) async fn serve(settings: &Settings, output: &Output) -> Result<Report, Failure> {
     let feed = Hypercore::open(settings.dir()?).await?;
     let port: u16 = settings.value_or("port", 0)?;
+    let dialect = dialect(settings)?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let hello = json!({
         "listening": listener.local_addr()?.port(),
@@ -37,7 +39,7 @@ pub(super) async fn serve(settings: &Settings, output: &Output) -> Result<Report
             let socket = socket?;
             let _ = socket.set_nodelay(true);
             let replicate = feed.replicate(Role::Responder, socket).live(true);
-            task::spawn(async move { replicate.await });
+            task::spawn(async move { replicate.dialect(dialect).await });
         }
         Ok(())
     };
@@ -49,6 +51,14 @@ pub(super) async fn serve(settings: &Settings, output: &Output) -> Result<Report
     };
     served.or(ended).await?;
     Ok(Report::of(json!({ "seconds": 0, "cpu": processor() })))
+}
+
+/// What the other side speaks: `--dialect 8`, which is the default, or `--dialect 9`.
+fn dialect(settings: &Settings) -> Result<DialectChoice, Failure> {
+    Ok(DialectChoice::Fixed(match settings.value_or("dialect", 8)? {
+        9 => Dialect::V9,
+        _ => Dialect::V8,
+    }))
 }
 
 /// A copy that is connected to a server.
@@ -73,6 +83,7 @@ impl Copy {
         let socket = TcpStream::connect(settings.value::<String>("connect")?).await?;
         let _ = socket.set_nodelay(true);
         let connection = Connection::new(Role::Initiator).live(true);
+        let connection = connection.dialect(dialect(settings)?);
         connection.add(&feed)?;
         let handle = connection.handle();
         task::spawn(connection.run(socket));
