@@ -2,7 +2,7 @@
 //!
 //! Source: `docs/format.md`, "Bitfield", and `docs/protocol.md`, "Have, want, request".
 
-use alloc::collections::BTreeSet;
+use alloc::collections::BTreeMap;
 
 use bitfield::{Bitfield, Draft};
 use flat_tree::Index;
@@ -55,7 +55,9 @@ impl NodeSetMut for Draft<'_> {
 /// A small set of nodes that lie anywhere.
 #[derive(Clone, Debug, Default)]
 pub struct NodeBits {
-    nodes: BTreeSet<Index>,
+    /// 64 nodes a word, of which the lowest bit is the first; none is zero. What is near a block mostly lies in one.
+    words: BTreeMap<u64, u64>,
+    len: usize,
     bits: u64,
 }
 
@@ -68,49 +70,68 @@ impl NodeBits {
     /// An empty set whose [`bits`](NodeSet::bits) are at least this many.
     pub fn with_bits(bits: u64) -> Self {
         NodeBits {
-            nodes: BTreeSet::new(),
             bits,
+            ..NodeBits::default()
         }
     }
 
     /// How many nodes are in it.
     pub fn len(&self) -> usize {
-        self.nodes.len()
+        self.len
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.len == 0
     }
 
     /// The nodes, by position.
     pub fn iter(&self) -> impl Iterator<Item = Index> + '_ {
-        self.nodes.iter().copied()
+        let words = self.words.iter();
+        words.flat_map(|(&number, &word)| {
+            let set = (0..WORD).filter(move |bit| word >> bit & 1 == 1);
+            set.map(move |bit| Index::new(number * WORD + bit))
+        })
     }
 
     /// Forgets all nodes.
     pub fn clear(&mut self) {
-        self.nodes.clear();
+        self.words.clear();
+        self.len = 0;
     }
+}
+
+/// How many nodes have a bit in a word.
+const WORD: u64 = u64::BITS as u64;
+
+/// The word of a node, and its bit there.
+fn place(index: Index) -> (u64, u64) {
+    (index.get() / WORD, 1 << (index.get() % WORD))
 }
 
 impl NodeSet for NodeBits {
     fn has(&self, index: Index) -> bool {
-        self.nodes.contains(&index)
+        let (number, bit) = place(index);
+        self.words.get(&number).is_some_and(|word| word & bit != 0)
     }
 
     fn bits(&self) -> u64 {
-        let end = self
-            .nodes
-            .last()
-            .map_or(0, |last| last.get().saturating_add(1));
+        let end = self.words.last_key_value().map_or(0, |(number, word)| {
+            let last = number * WORD + (WORD - 1 - u64::from(word.leading_zeros()));
+            last.saturating_add(1)
+        });
         self.bits.max(end)
     }
 }
 
 impl NodeSetMut for NodeBits {
     fn set(&mut self, index: Index) -> bool {
-        self.nodes.insert(index)
+        let (number, bit) = place(index);
+        let word = self.words.entry(number).or_default();
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        self.len += usize::from(is_new);
+        is_new
     }
 }
 
