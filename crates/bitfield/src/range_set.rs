@@ -35,6 +35,19 @@ impl RangeSet {
         if range.is_empty() {
             return 0;
         }
+        // Mostly one run at most is near, and it begins before the range.
+        match self.runs.range_mut(..=range.end).next_back() {
+            Some((&from, to)) if from <= range.start && *to >= range.start => {
+                let new = range.end.saturating_sub(*to);
+                *to = range.end.max(*to);
+                return new;
+            }
+            Some((_, &mut to)) if to >= range.start => {}
+            _ => {
+                self.runs.insert(range.start, range.end);
+                return range.end - range.start;
+            }
+        }
         let before = self.covered(&range);
         let (mut start, mut end) = (range.start, range.end);
         // Runs that touch the range melt into it.
