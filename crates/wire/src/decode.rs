@@ -6,7 +6,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use crate::{
     Cancel, Close, Data, Error, Extension, Have, Kind, Limits, Message, Node, Open, Options,
@@ -22,7 +22,7 @@ impl Message {
     /// # Errors
     /// [`Error`] if the body breaks the rules of its type or exceeds the limits.
     pub fn decode(kind: Kind, body: Bytes, limits: &Limits) -> Result<Message, Error> {
-        let fields = Fields { rest: body };
+        let fields = Fields::new(&body);
         Ok(match kind {
             Kind::Open => Message::Open(open(fields)?),
             Kind::Options => Message::Options(options(fields, limits)?),
@@ -50,13 +50,15 @@ impl Message {
 }
 
 /// The fields of a protobuf message, one after the other.
-pub(crate) struct Fields {
-    rest: Bytes,
+pub(crate) struct Fields<'a> {
+    /// The memory that values share.
+    body: &'a Bytes,
+    rest: &'a [u8],
 }
 
-impl Fields {
-    pub(crate) fn new(body: Bytes) -> Self {
-        Fields { rest: body }
+impl<'a> Fields<'a> {
+    pub(crate) fn new(body: &'a Bytes) -> Self {
+        Fields { body, rest: body }
     }
 
     /// The number and the wire type of the next field.
@@ -70,8 +72,8 @@ impl Fields {
     }
 
     fn varint(&mut self) -> Result<u64, Error> {
-        let (value, len) = varint::read(&self.rest)?.ok_or(Error::Truncated)?;
-        self.rest.advance(len);
+        let (value, len) = varint::read(self.rest)?.ok_or(Error::Truncated)?;
+        self.take(len)?;
         Ok(value)
     }
 
@@ -84,41 +86,53 @@ impl Fields {
 
     /// A flag is one byte, whatever it holds.
     fn flag(&mut self) -> Result<bool, Error> {
-        let byte = *self.rest.first().ok_or(Error::Truncated)?;
-        self.rest.advance(1);
-        Ok(byte != 0)
+        let byte = self.take(1)?;
+        Ok(byte != [0])
     }
 
-    fn bytes(&mut self) -> Result<Bytes, Error> {
+    /// Bytes that are looked at and not kept.
+    fn slice(&mut self) -> Result<&'a [u8], Error> {
         let len = self.varint()?;
-        match usize::try_from(len) {
-            Ok(len) if len <= self.rest.len() => Ok(self.rest.split_to(len)),
-            _ => Err(Error::Truncated),
-        }
+        self.take(usize::try_from(len).map_err(|_| Error::Truncated)?)
+    }
+
+    /// Bytes that are kept, and share the memory of the message.
+    fn bytes(&mut self) -> Result<Bytes, Error> {
+        let slice = self.slice()?;
+        Ok(self.body.slice_ref(slice))
     }
 
     fn array<const N: usize>(&mut self, field: u32) -> Result<[u8; N], Error> {
-        let bytes = self.bytes()?;
-        bytes.as_ref().try_into().map_err(|_| Error::Length {
+        let bytes = self.slice()?;
+        bytes.try_into().map_err(|_| Error::Length {
             field,
             len: bytes.len(),
             expected: N,
         })
     }
 
+    /// A message within this one.
+    fn message(&mut self) -> Result<Fields<'a>, Error> {
+        Ok(Fields {
+            body: self.body,
+            rest: self.slice()?,
+        })
+    }
+
     fn skip(&mut self, wire_type: u8) -> Result<(), Error> {
-        let len = match wire_type {
-            0 => return self.varint().map(|_| ()),
-            1 => 8,
-            2 => return self.bytes().map(|_| ()),
-            5 => 4,
-            wire_type => return Err(Error::WireType { wire_type }),
-        };
-        if self.rest.len() < len {
-            return Err(Error::Truncated);
+        match wire_type {
+            0 => self.varint().map(|_| ()),
+            1 => self.take(8).map(|_| ()),
+            2 => self.slice().map(|_| ()),
+            5 => self.take(4).map(|_| ()),
+            wire_type => Err(Error::WireType { wire_type }),
         }
-        self.rest.advance(len);
-        Ok(())
+    }
+
+    fn take(&mut self, len: usize) -> Result<&'a [u8], Error> {
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or(Error::Truncated)?;
+        self.rest = rest;
+        Ok(taken)
     }
 }
 
@@ -126,7 +140,7 @@ fn required<T>(field: u32, value: Option<T>) -> Result<T, Error> {
     value.ok_or(Error::Missing { field })
 }
 
-fn open(mut fields: Fields) -> Result<Open, Error> {
+fn open(mut fields: Fields<'_>) -> Result<Open, Error> {
     let (mut discovery_key, mut capability) = (None, None);
     while let Some((field, wire_type)) = fields.next()? {
         match field {
@@ -141,12 +155,12 @@ fn open(mut fields: Fields) -> Result<Open, Error> {
     })
 }
 
-fn options(mut fields: Fields, limits: &Limits) -> Result<Options, Error> {
+fn options(mut fields: Fields<'_>, limits: &Limits) -> Result<Options, Error> {
     let mut options = Options::default();
     while let Some((field, wire_type)) = fields.next()? {
         match field {
             1 => {
-                let name = fields.bytes()?;
+                let name = fields.slice()?;
                 if options.extensions.len() >= limits.max_extensions {
                     let max = limits.max_extensions;
                     return Err(Error::TooMany { max });
@@ -158,7 +172,7 @@ fn options(mut fields: Fields, limits: &Limits) -> Result<Options, Error> {
                         expected: limits.max_extension_name,
                     });
                 }
-                let name = core::str::from_utf8(&name).map_err(|_| Error::Utf8)?;
+                let name = core::str::from_utf8(name).map_err(|_| Error::Utf8)?;
                 options.extensions.push(String::from(name));
             }
             2 => options.ack = Some(fields.flag()?),
@@ -168,7 +182,7 @@ fn options(mut fields: Fields, limits: &Limits) -> Result<Options, Error> {
     Ok(options)
 }
 
-fn status(mut fields: Fields) -> Result<Status, Error> {
+fn status(mut fields: Fields<'_>) -> Result<Status, Error> {
     let mut status = Status::default();
     while let Some((field, wire_type)) = fields.next()? {
         match field {
@@ -180,7 +194,7 @@ fn status(mut fields: Fields) -> Result<Status, Error> {
     Ok(status)
 }
 
-fn have(mut fields: Fields) -> Result<Have, Error> {
+fn have(mut fields: Fields<'_>) -> Result<Have, Error> {
     let (mut start, mut have) = (None, Have::default());
     while let Some((field, wire_type)) = fields.next()? {
         match field {
@@ -195,7 +209,7 @@ fn have(mut fields: Fields) -> Result<Have, Error> {
     Ok(have)
 }
 
-fn range(mut fields: Fields) -> Result<(u64, Option<u64>), Error> {
+fn range(mut fields: Fields<'_>) -> Result<(u64, Option<u64>), Error> {
     let (mut start, mut length) = (None, None);
     while let Some((field, wire_type)) = fields.next()? {
         match field {
@@ -207,7 +221,7 @@ fn range(mut fields: Fields) -> Result<(u64, Option<u64>), Error> {
     Ok((required(1, start)?, length))
 }
 
-fn request(mut fields: Fields) -> Result<Request, Error> {
+fn request(mut fields: Fields<'_>) -> Result<Request, Error> {
     let (mut index, mut request) = (None, Request::default());
     while let Some((field, wire_type)) = fields.next()? {
         match field {
@@ -223,7 +237,7 @@ fn request(mut fields: Fields) -> Result<Request, Error> {
     Ok(request)
 }
 
-fn cancel(mut fields: Fields) -> Result<Cancel, Error> {
+fn cancel(mut fields: Fields<'_>) -> Result<Cancel, Error> {
     let (mut index, mut cancel) = (None, Cancel::default());
     while let Some((field, wire_type)) = fields.next()? {
         match field {
@@ -237,19 +251,19 @@ fn cancel(mut fields: Fields) -> Result<Cancel, Error> {
     Ok(cancel)
 }
 
-fn data(mut fields: Fields, limits: &Limits) -> Result<Data, Error> {
+fn data(mut fields: Fields<'_>, limits: &Limits) -> Result<Data, Error> {
     let (mut index, mut data) = (None, Data::default());
     while let Some((field, wire_type)) = fields.next()? {
         match field {
             1 => index = Some(fields.number()?),
             2 => data.value = Some(fields.bytes()?),
             3 => {
-                let bytes = fields.bytes()?;
+                let fields = fields.message()?;
                 if data.nodes.len() >= limits.max_nodes {
                     let max = limits.max_nodes;
                     return Err(Error::TooMany { max });
                 }
-                push_node(&mut data.nodes, node(Fields::new(bytes))?);
+                push_node(&mut data.nodes, node(fields)?);
             }
             4 => data.signature = Some(fields.array(field)?),
             _ => fields.skip(wire_type)?,
@@ -267,7 +281,7 @@ fn push_node(nodes: &mut Vec<Node>, node: Node) {
     nodes.push(node);
 }
 
-fn node(mut fields: Fields) -> Result<Node, Error> {
+fn node(mut fields: Fields<'_>) -> Result<Node, Error> {
     let (mut index, mut hash, mut size) = (None, None, None);
     while let Some((field, wire_type)) = fields.next()? {
         match field {
@@ -284,7 +298,7 @@ fn node(mut fields: Fields) -> Result<Node, Error> {
     })
 }
 
-fn close(mut fields: Fields) -> Result<Close, Error> {
+fn close(mut fields: Fields<'_>) -> Result<Close, Error> {
     let mut close = Close::default();
     while let Some((field, wire_type)) = fields.next()? {
         match field {
@@ -295,16 +309,16 @@ fn close(mut fields: Fields) -> Result<Close, Error> {
     Ok(close)
 }
 
-fn extension(mut fields: Fields) -> Result<Extension, Error> {
+fn extension(mut fields: Fields<'_>) -> Result<Extension, Error> {
     let id = fields.varint()?;
     Ok(Extension {
         id,
-        payload: fields.rest,
+        payload: fields.body.slice_ref(fields.rest),
     })
 }
 
 /// The nonce of a handshake payload, which is field 1 of a message of its own.
-pub(crate) fn nonce(mut fields: Fields) -> Result<[u8; 24], Error> {
+pub(crate) fn nonce(mut fields: Fields<'_>) -> Result<[u8; 24], Error> {
     let mut nonce = None;
     while let Some((field, wire_type)) = fields.next()? {
         match field {

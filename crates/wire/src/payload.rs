@@ -33,9 +33,9 @@ impl NoisePayload {
     /// # Errors
     /// [`Error`] if it isn't one, or its nonce hasn't 24 bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let fields = Fields::new(Bytes::copy_from_slice(bytes));
+        let bytes = Bytes::copy_from_slice(bytes);
         Ok(NoisePayload {
-            nonce: nonce(fields)?,
+            nonce: nonce(Fields::new(&bytes))?,
         })
     }
 }
