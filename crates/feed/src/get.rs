@@ -1,18 +1,31 @@
 //! Reading a block: where it begins follows from the sizes of the roots before it, and what is read must match its hash. Who
 //! reads many blocks keeps [groups](crate::Group) of them.
 
+use alloc::vec::Vec;
+
 use bytes::Bytes;
-use crypto::leaf_hash;
+use crypto::{Hash, leaf_hash, leaf_hashes};
 use flat_tree::{Index, full_roots};
 use merkle::Node;
 use storage::{File, Read};
 
-use crate::{Damage, Error, Feed, layout::NodeReads};
+use crate::{
+    Damage, Error, Feed,
+    layout::{NodeReads, Nodes},
+};
 
 /// A block that is to be read: the nodes that tell where it is.
 #[derive(Debug)]
 pub struct GetPlan {
     block: u64,
+    nodes: NodeReads,
+    byte_length: u64,
+}
+
+/// Several blocks that are to be read: the nodes that tell where they are.
+#[derive(Debug)]
+pub struct GetPlans {
+    blocks: Vec<Result<u64, Error>>,
     nodes: NodeReads,
     byte_length: u64,
 }
@@ -23,16 +36,35 @@ impl Feed {
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotStored`].
     pub fn plan_get(&self, block: u64) -> Result<GetPlan, Error> {
-        self.check_block(block)?;
-        if !self.bitfield.has_block(block) {
-            return Err(Error::NotStored { block });
-        }
-        let wanted = full_roots(block).chain([Index::from_block(block)]);
+        self.check_stored(block)?;
         Ok(GetPlan {
             block,
-            nodes: NodeReads::new(wanted, &self.roots),
+            nodes: NodeReads::new(placing(block), &self.roots),
             byte_length: self.byte_length(),
         })
+    }
+
+    /// Plans to read several blocks, wherever they are. What [`plan_get`](Self::plan_get) says to one of them
+    /// [`GetPlans::locate`] tells.
+    pub fn plan_gets(&self, blocks: impl IntoIterator<Item = u64>) -> GetPlans {
+        let blocks = blocks.into_iter();
+        let blocks: Vec<_> = blocks
+            .map(|block| self.check_stored(block).map(|()| block))
+            .collect();
+        let wanted = blocks.iter().flatten().flat_map(|block| placing(*block));
+        GetPlans {
+            nodes: NodeReads::new(wanted, &self.roots),
+            blocks,
+            byte_length: self.byte_length(),
+        }
+    }
+
+    fn check_stored(&self, block: u64) -> Result<(), Error> {
+        self.check_block(block)?;
+        match self.bitfield.has_block(block) {
+            true => Ok(()),
+            false => Err(Error::NotStored { block }),
+        }
     }
 }
 
@@ -48,10 +80,35 @@ impl GetPlan {
     /// [`Error::Corrupt`] if a node isn't there, or a size can't be right.
     pub fn locate(&self, replies: &[Bytes]) -> Result<BlockRead, Error> {
         let nodes = self.nodes.parse(replies)?;
-        let offset = offset(self.block, |index| nodes.get(index))?;
-        let leaf = *nodes.must_get(Index::from_block(self.block))?;
-        BlockRead::new(offset, leaf, self.byte_length)
+        locate(self.block, &nodes, self.byte_length)
     }
+}
+
+impl GetPlans {
+    /// What has to be read first.
+    pub fn reads(&self) -> &[Read] {
+        self.nodes.reads()
+    }
+
+    /// Finds the place of each block, in their order, with the errors of [`plan_get`](Feed::plan_get) and [`GetPlan::locate`].
+    pub fn locate(&self, replies: &[Bytes]) -> Vec<Result<BlockRead, Error>> {
+        let nodes = self.nodes.parse_each(replies);
+        let blocks = self.blocks.iter();
+        blocks
+            .map(|block| locate((*block)?, &nodes, self.byte_length))
+            .collect()
+    }
+}
+
+/// The nodes that tell where a block is.
+fn placing(block: u64) -> impl Iterator<Item = Index> {
+    full_roots(block).chain([Index::from_block(block)])
+}
+
+fn locate(block: u64, nodes: &Nodes, byte_length: u64) -> Result<BlockRead, Error> {
+    let offset = offset(block, |index| nodes.get(index))?;
+    let leaf = *nodes.must_get(Index::from_block(block))?;
+    BlockRead::new(offset, leaf, byte_length)
 }
 
 /// A block whose place is known.
@@ -85,10 +142,24 @@ impl BlockRead {
     /// # Errors
     /// [`Error::Corrupt`]: wrong bytes are never returned.
     pub fn finish(&self, bytes: Bytes) -> Result<Bytes, Error> {
+        let hash = leaf_hash(&bytes);
+        self.compare(bytes, hash)
+    }
+
+    /// The blocks that were read at these places, in the same order, each if it is what the tree says, with the errors of
+    /// [`finish`](Self::finish). They are hashed several at a time.
+    pub fn finish_all(places: &[BlockRead], bytes: Vec<Bytes>) -> Vec<Result<Bytes, Error>> {
+        let hashes = leaf_hashes(bytes.iter().map(|bytes| &bytes[..]));
+        let read = places.iter().zip(bytes.into_iter().zip(hashes));
+        read.map(|(place, (bytes, hash))| place.compare(bytes, hash))
+            .collect()
+    }
+
+    fn compare(&self, bytes: Bytes, hash: Hash) -> Result<Bytes, Error> {
         if bytes.len() as u64 != self.leaf.size {
             return Err(Error::corrupt(File::Data, Damage::Short));
         }
-        if leaf_hash(&bytes) != self.leaf.hash {
+        if hash != self.leaf.hash {
             return Err(Error::corrupt(File::Data, Damage::WrongBlock));
         }
         Ok(bytes)

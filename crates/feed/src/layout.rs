@@ -76,7 +76,22 @@ impl NodeReads {
         let read = replies.filter_map(|(index, reply)| parse_node(*index, Some(reply)).ok());
         let mut nodes: Vec<Node> = self.known.iter().copied().chain(read).collect();
         nodes.sort_unstable_by_key(|node| node.index);
-        Nodes(nodes)
+        Nodes::of(nodes)
+    }
+
+    /// The nodes that are there, and what is wrong with the others, which concerns only whoever [must](Nodes::must_get) have them.
+    pub(crate) fn parse_each(&self, replies: &[Bytes]) -> Nodes {
+        let mut nodes = Nodes::of(self.known.clone());
+        let mut replies = replies.iter();
+        for index in &self.indices {
+            let reply = replies.next().map(|reply| &reply[..]);
+            match parse_node(*index, reply) {
+                Ok(node) => nodes.nodes.push(node),
+                Err(error) => nodes.damaged.push((*index, error)),
+            }
+        }
+        nodes.nodes.sort_unstable_by_key(|node| node.index);
+        nodes
     }
 
     /// The nodes, from what was read. Other replies may follow.
@@ -88,24 +103,39 @@ impl NodeReads {
             nodes.push(parse_node(*index, reply)?);
         }
         nodes.sort_unstable_by_key(|node| node.index);
-        Ok(Nodes(nodes))
+        Ok(Nodes::of(nodes))
     }
 }
 
 /// Nodes that were read, by position.
 #[derive(Clone, Debug)]
-pub(crate) struct Nodes(Vec<Node>);
+pub(crate) struct Nodes {
+    nodes: Vec<Node>,
+    damaged: Vec<(Index, Error)>,
+}
 
 impl Nodes {
+    fn of(nodes: Vec<Node>) -> Self {
+        Nodes {
+            nodes,
+            damaged: Vec::new(),
+        }
+    }
+
     pub(crate) fn get(&self, index: Index) -> Option<&Node> {
-        let at = self.0.binary_search_by_key(&index, |node| node.index);
-        at.ok().and_then(|at| self.0.get(at))
+        let at = self.nodes.binary_search_by_key(&index, |node| node.index);
+        at.ok().and_then(|at| self.nodes.get(at))
     }
 
     /// A node that was asked for.
     pub(crate) fn must_get(&self, index: Index) -> Result<&Node, Error> {
-        self.get(index)
-            .ok_or(Error::corrupt(File::Tree, Damage::MissingNode))
+        self.get(index).ok_or_else(|| {
+            let mut damaged = self.damaged.iter();
+            match damaged.find(|(damaged, _)| *damaged == index) {
+                Some((_, error)) => *error,
+                None => Error::corrupt(File::Tree, Damage::MissingNode),
+            }
+        })
     }
 
     /// The roots of a length, all of which were asked for.

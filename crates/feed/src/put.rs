@@ -7,7 +7,9 @@ use alloc::{
 use core::fmt;
 
 use bytes::Bytes;
-use crypto::{PublicKey, Signable, Signature, SignatureError, Verified, leaf_hash};
+use crypto::{
+    Hash, PublicKey, Signable, Signature, SignatureError, Verified, leaf_hash, leaf_hashes,
+};
 use flat_tree::{Index, full_roots};
 use merkle::{Accepted, Check, Checked, Node, Pair, Proof, Roots, insert};
 use storage::{Batch, File, Read};
@@ -15,19 +17,34 @@ use storage::{Batch, File, Read};
 use crate::{
     Commit, Error, Event, Feed, ForkPolicy, Kind, PutError,
     get::offset,
-    layout::{NodeReads, node_offset, signature_offset},
+    layout::{NodeReads, Nodes, node_offset, signature_offset},
     pages::write_pages,
 };
 
 /// Something from a peer that is to be checked.
+#[derive(Debug)]
 #[must_use]
 pub struct PutPlan {
+    claim: Claim,
+    nodes: NodeReads,
+}
+
+/// Several things from a peer that are to be checked: what all of them need is read together, and their blocks are hashed
+/// together, several at a time.
+#[derive(Debug)]
+#[must_use]
+pub struct PutPlans {
+    claims: Vec<Result<Claim, PutError>>,
+    nodes: NodeReads,
+}
+
+/// What a peer says, with all that is known about it before anything is read.
+struct Claim {
     key: PublicKey,
     strict: bool,
     /// The length known before.
     known: u64,
     check: Check,
-    nodes: NodeReads,
     block: u64,
     value: Option<Bytes>,
 }
@@ -39,6 +56,24 @@ impl Feed {
     /// [`PutError::Proof`] if it can't be right whatever is stored; [`PutError::Local`] with [`Error::ReadOnly`], or with
     /// [`Error::Unfinished`] if nothing can be right yet.
     pub fn plan_put(&self, proof: Proof, value: Option<Bytes>) -> Result<PutPlan, PutError> {
+        let claim = self.claim(proof, value)?;
+        let nodes = NodeReads::new(self.wanted(&claim), &self.roots);
+        Ok(PutPlan { claim, nodes })
+    }
+
+    /// Plans to check several blocks, or hashes without them, each against what is stored and none against the others. What
+    /// [`plan_put`](Self::plan_put) says to one of them [`PutPlans::check`] tells.
+    pub fn plan_puts(&self, arrived: impl IntoIterator<Item = (Proof, Option<Bytes>)>) -> PutPlans {
+        let claims = arrived.into_iter();
+        let claims: Vec<_> = claims
+            .map(|(proof, value)| self.claim(proof, value))
+            .collect();
+        let wanted = claims.iter().flatten().flat_map(|claim| self.wanted(claim));
+        let nodes = NodeReads::new(wanted, &self.roots);
+        PutPlans { claims, nodes }
+    }
+
+    fn claim(&self, proof: Proof, value: Option<Bytes>) -> Result<Claim, PutError> {
         self.check_changes()?;
         if self.kind == Kind::Unfinished {
             return Err(Error::Unfinished.into());
@@ -47,18 +82,22 @@ impl Feed {
         let signed = self.is_live() && self.length() > 0;
         let (tree, roots) = (&self.bitfield, &self.roots);
         let check = Check::plan(tree, roots, signed, proof, value.is_some(), self.max_length)?;
-        // The place of the block follows from the roots before it; those that aren't stored are in the proof.
-        let before = full_roots(block).filter(|root| value.is_some() && tree.has_node(*root));
-        let nodes = NodeReads::new(check.reads().iter().copied().chain(before), roots);
-        Ok(PutPlan {
+        Ok(Claim {
             key: self.key,
             strict: self.fork_policy == ForkPolicy::Strict,
             known: self.length(),
             check,
-            nodes,
             block,
             value,
         })
+    }
+
+    /// The nodes that decide about a claim, and those that tell the place of its block: it follows from the roots before it, of
+    /// which those that aren't stored are in the proof.
+    fn wanted<'a>(&'a self, claim: &'a Claim) -> impl Iterator<Item = Index> + 'a {
+        let before = full_roots(claim.block)
+            .filter(|root| claim.value.is_some() && self.bitfield.has_node(*root));
+        claim.check.reads().iter().copied().chain(before)
     }
 
     /// Makes one commit of everything that was accepted. A put that contradicts one before it in the list is left out; the
@@ -85,18 +124,42 @@ impl PutPlan {
     /// [`PutError::Proof`], or [`PutError::Local`] if a stored node isn't there.
     pub fn check(self, replies: &[Bytes]) -> Result<PutCheck, PutError> {
         let nodes = self.nodes.parse(replies).map_err(PutError::Local)?;
-        let stored = self
-            .check
-            .reads()
-            .iter()
-            .map(|index| nodes.must_get(*index).copied());
+        let hash = self.claim.value.as_ref().map(|value| leaf_hash(value));
+        self.claim.check(&nodes, hash)
+    }
+}
+
+impl PutPlans {
+    /// What has to be read.
+    pub fn reads(&self) -> &[Read] {
+        self.nodes.reads()
+    }
+
+    /// Checks the hashes of each, in their order, with the errors of [`plan_put`](Feed::plan_put) and
+    /// [`PutPlan::check`].
+    pub fn check(self, replies: &[Bytes]) -> Vec<Result<PutCheck, PutError>> {
+        let nodes = self.nodes.parse_each(replies);
+        let values = self.claims.iter().flatten();
+        let values = values.filter_map(|claim| claim.value.as_deref());
+        let mut hashes = leaf_hashes(values).into_iter();
+        let checks = self.claims.into_iter().map(|claim| {
+            let claim = claim?;
+            let hash = claim.value.as_ref().and_then(|_| hashes.next());
+            claim.check(&nodes, hash)
+        });
+        checks.collect()
+    }
+}
+
+impl Claim {
+    /// `hash` is that of the block, if there is one.
+    fn check(self, nodes: &Nodes, hash: Option<Hash>) -> Result<PutCheck, PutError> {
+        let stored = self.check.reads().iter();
         let stored = stored
+            .map(|index| nodes.must_get(*index).copied())
             .collect::<Result<Vec<_>, _>>()
             .map_err(PutError::Local)?;
-        let leaf = self
-            .value
-            .as_ref()
-            .map(|value| (leaf_hash(value), value.len() as u64));
+        let leaf = hash.zip(self.value.as_ref().map(|value| value.len() as u64));
         let before = full_roots(self.block)
             .filter_map(|root| nodes.get(root).copied())
             .collect();
@@ -205,7 +268,7 @@ macro_rules! debug {
     };
 }
 
-debug!(PutPlan, |plan| plan.block);
+debug!(Claim, |claim| claim.block);
 debug!(PutCheck, |check| check.block);
 debug!(Put, |put| put.accepted.block());
 

@@ -13,13 +13,19 @@ use crate::{
     ConnectionHandle, Counters, Error, Event, FeedOptions, Result, StorageError,
     core::Core,
     discovery::Expected,
-    member::{Joining, Member},
+    member::{Joining, Member, Served},
     observe,
     ready::Bell,
-    roster::Wants,
-    serve::serve,
+    roster::{SEND_AHEAD, Wants},
+    serve::{Answer, serve},
     store::{Arrival, store},
 };
+
+/// How many requests are answered before other feeds have their turn.
+const SERVED_TOGETHER: usize = 64;
+
+/// So many bytes of blocks at a time are worth more room to read to.
+const MUCH: usize = 32 * 1024;
 
 /// A feed on a connection.
 pub(crate) struct Attached {
@@ -37,9 +43,13 @@ pub(crate) struct Attached {
     /// Our place among the peers.
     member: Member,
     observed: observe::Channel,
+    /// What has come for the replicator.
+    messages: Vec<Message>,
     actions: VecDeque<Action>,
     /// Blocks that arrived and wait to be checked and stored together.
     arrived: Vec<Arrival>,
+    /// How many bytes of blocks were stored the last time.
+    stored: usize,
     /// Requests that wait for room in the send queue.
     requests: VecDeque<Request>,
     /// What the remote is known to have of the tree.
@@ -93,8 +103,10 @@ impl Attached {
             wants: Wants::default(),
             closed: false,
             member,
+            messages: Vec::new(),
             actions: VecDeque::new(),
             arrived: Vec::new(),
+            stored: 0,
             requests: VecDeque::new(),
             remote_tree: RemoteTree::default(),
         }
@@ -122,6 +134,11 @@ impl Attached {
         self.bell.answer();
     }
 
+    /// Whether the blocks that came last were many bytes, and were what they had to be.
+    pub(crate) fn delivers_much(&self) -> bool {
+        self.stored >= MUCH
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }
@@ -140,19 +157,34 @@ impl Attached {
         self.member.finish();
     }
 
+    /// A message has come. Those for the replicator are kept until [`take_in`](Self::take_in).
     pub(crate) fn handle(&mut self, message: Message) {
         let id = self.member.id();
         match message {
-            Message::Extension(extension) => self.core.handle_extension(id, extension),
+            Message::Extension(extension) => {
+                self.take_in();
+                self.core.handle_extension(id, extension);
+            }
             message => {
                 if let Message::Options(options) = &message {
                     self.core.handle_names(id, &options.extensions);
                 }
-                self.core.replicate(|replicator, now, view| {
-                    replicator.handle_message(now, id, message, view)
-                });
+                self.messages.push(message);
             }
         }
+    }
+
+    /// Tells the replicator what has come, all at once.
+    pub(crate) fn take_in(&mut self) {
+        if self.messages.is_empty() {
+            return;
+        }
+        let (id, messages) = (self.member.id(), std::mem::take(&mut self.messages));
+        self.core.replicate(|replicator, now, view| {
+            for message in messages {
+                replicator.handle_message(now, id, message, view);
+            }
+        });
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called.
@@ -172,6 +204,7 @@ impl Attached {
     /// # Errors
     /// Whatever ends the connection.
     pub(crate) async fn work(&mut self, connection: &mut Connection) -> Result<()> {
+        self.take_in();
         self.member.take_actions(&mut self.actions)?;
         while let Some(action) = self.actions.pop_front() {
             self.perform(action, connection)?;
@@ -209,7 +242,7 @@ impl Attached {
         }
         // Kept until they are stored: a disk that is full now may have room again. Meanwhile no more is asked for, and what
         // the remote asks for is served.
-        let storing = store(&self.core, Some(&self.member), self.arrived.clone());
+        let storing = store(&self.core, Some(&self.member), &self.arrived);
         let stored = self.observed.around(storing).await;
         if let Err(error) = &stored
             && error.is_verification()
@@ -229,7 +262,12 @@ impl Attached {
             self.core.announce(Event::WriteFailed { reason });
             return Ok(());
         }
-        self.arrived.clear();
+        let values = self
+            .arrived
+            .iter()
+            .filter_map(|arrival| arrival.value.as_ref());
+        self.stored = values.map(Bytes::len).sum();
+        self.arrived = Vec::new();
         stored
     }
 
@@ -238,30 +276,34 @@ impl Attached {
         !self.requests.is_empty()
     }
 
-    /// Answers the next request, if the remote still waits for it.
+    /// Answers the next requests, as far as the remote still waits for them and there is room.
     ///
     /// # Errors
     /// [`Error::Disk`](crate::Error::Disk), or if the connection has ended.
     pub(crate) fn serve(&mut self, connection: &mut Connection) -> Result<()> {
-        let Some(request) = self.requests.pop_front() else {
-            return Ok(());
-        };
-        if !self.core.begin_serving(self.member.id(), &request) {
-            return Ok(());
-        }
+        let room = SEND_AHEAD.saturating_sub(connection.queued());
+        let most = self.requests.len().min(SERVED_TOGETHER);
+        let next = self.requests.drain(..most).collect();
+        let next = self.core.begin_serving(self.member.id(), next);
         let remote_tree = &mut self.remote_tree;
-        let serving = || serve(&self.core, &request, remote_tree);
-        match self.observed.during(serving)? {
-            Some(answer) => {
-                let len = answer.data.value.as_ref().map(Bytes::len);
-                connection.send(self.channel, &Message::Data(answer.data))?;
-                self.core
-                    .served(self.member.id(), &request, answer.found, len);
-            }
-            None => self.core.replicate(|replicator, _, _| {
-                replicator.handle_unserved(self.member.id(), &request);
-            }),
+        let serving = || serve(&self.core, &next, room, remote_tree);
+        let answers = self.observed.during(serving)?;
+        for request in next.iter().skip(answers.len()).rev() {
+            self.requests.push_front(*request);
         }
+        let mut done = Vec::with_capacity(answers.len());
+        for (request, answer) in next.into_iter().zip(answers) {
+            done.push(Served {
+                request,
+                block: answer.as_ref().map(|answer| answer.data.index),
+                len: answer.as_ref().and_then(Answer::len),
+                found: answer.as_ref().and_then(|answer| answer.found),
+            });
+            if let Some(answer) = answer {
+                connection.send(self.channel, &Message::Data(answer.data))?;
+            }
+        }
+        self.core.served(self.member.id(), &done);
         Ok(())
     }
 

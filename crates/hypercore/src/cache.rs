@@ -2,11 +2,11 @@
 //!
 //! A node that is there never changes, and one that isn't there is never kept. Only when damage is mended is everything forgotten.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use feed::{GROUP, Group};
 use merkle::Node;
 use quick_cache::sync::Cache;
-use storage::{File, FileSet, Read};
+use storage::{Batch, File, FileSet, Op, Read};
 
 use crate::Result;
 
@@ -41,12 +41,15 @@ pub(crate) struct NodeCache(Option<Caches>);
 
 struct Caches {
     /// By their place in the file.
-    nodes: Cache<u64, [u8; Node::LEN]>,
+    nodes: Nodes,
     /// By their first block.
     groups: Cache<u64, Group>,
     /// Where groups begin in the data, of many more than are kept: then the nodes of a group are had in one read.
     starts: Cache<u64, u64>,
 }
+
+/// Nodes as they stand in the file, by their offset.
+type Nodes = Cache<u64, [u8; Node::LEN]>;
 
 impl NodeCache {
     pub(crate) fn new(config: CacheConfig) -> Self {
@@ -91,33 +94,72 @@ impl NodeCache {
         let Some(Caches { nodes: cache, .. }) = &self.0 else {
             return Ok(files.read(reads)?);
         };
-        let mut replies: Vec<Bytes> = Vec::with_capacity(reads.len());
+        // All that is known in one piece of memory.
+        let mut known = BytesMut::new();
         let mut missing = Vec::new();
+        let mut is_known = Vec::with_capacity(reads.len());
         for read in reads {
-            let known = is_node(read).then(|| cache.get(&read.offset)).flatten();
-            if known.is_none() {
-                missing.push(*read);
+            let node = is_node(read).then(|| cache.get(&read.offset)).flatten();
+            is_known.push(node.is_some());
+            match node {
+                Some(node) => known.extend_from_slice(&node),
+                None => missing.push(*read),
             }
-            // An empty reply keeps the place of one that has to be read.
-            replies.push(known.map_or(Bytes::new(), |node| Bytes::copy_from_slice(&node)));
         }
-        if missing.is_empty() {
-            return Ok(replies);
+        let mut known = known.freeze();
+        let mut found = match missing.is_empty() {
+            true => Vec::new(),
+            false => files.read(&missing)?,
         }
-        let mut found = missing.iter().zip(files.read(&missing)?);
-        for reply in replies.iter_mut().filter(|reply| reply.is_empty()) {
-            let Some((read, bytes)) = found.next() else {
-                break;
+        .into_iter();
+        let replies = reads.iter().zip(is_known).map(|(read, is_known)| {
+            if is_known {
+                return known.split_to(Node::LEN);
+            }
+            let bytes = found.next().unwrap_or_default();
+            if is_node(read) {
+                learn(cache, read.offset, &bytes);
+            }
+            bytes
+        });
+        Ok(replies.collect())
+    }
+
+    /// Keeps the nodes that were just written: those that peers send are needed for the next proofs.
+    pub(crate) fn learn(&self, batch: &Batch) {
+        let Some(Caches { nodes: cache, .. }) = &self.0 else {
+            return;
+        };
+        for op in batch.ops() {
+            let Op::Write {
+                file: File::Tree,
+                offset,
+                parts,
+            } = op
+            else {
+                continue;
             };
-            if is_node(read)
-                && let Ok(node) = <[u8; Node::LEN]>::try_from(&bytes[..])
-                && node != [0; Node::LEN]
+            if parts
+                .iter()
+                .any(|part| !part.len().is_multiple_of(Node::LEN))
             {
-                cache.insert(read.offset, node);
+                // The header.
+                continue;
             }
-            *reply = bytes;
+            let nodes = parts.iter().flat_map(|part| part.chunks(Node::LEN));
+            for (offset, node) in (*offset..).step_by(Node::LEN).zip(nodes) {
+                learn(cache, offset, node);
+            }
         }
-        Ok(replies)
+    }
+}
+
+/// Keeps a node, if that is what these bytes are.
+fn learn(cache: &Nodes, offset: u64, bytes: &[u8]) {
+    if let Ok(node) = <[u8; Node::LEN]>::try_from(bytes)
+        && node != [0; Node::LEN]
+    {
+        cache.insert(offset, node);
     }
 }
 

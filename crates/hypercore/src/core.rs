@@ -20,7 +20,7 @@ use event_listener::{Event as Wake, EventListener};
 use feed::{BlockRead, Feed};
 use noise::KeyPair;
 use replicate::{Config, Limits, PeerId, Replicator};
-use storage::{FileSet, Read};
+use storage::{Batch, FileSet, Read};
 
 use crate::{
     Error, Event, Events, Result,
@@ -237,6 +237,11 @@ impl Core {
         let place = self.read(|feed| feed.place(block, &group))?;
         self.nodes.keep(group);
         Ok(place)
+    }
+
+    /// Keeps the nodes that a batch has written.
+    pub(crate) fn learn_nodes(&self, batch: &Batch) {
+        self.nodes.learn(batch);
     }
 
     /// Forgets the nodes that were read so far: some of them were damaged, and are made again.

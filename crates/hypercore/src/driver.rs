@@ -8,7 +8,6 @@ mod feeds;
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use protocol::{Config, Connection, Event, Randomness, Security};
@@ -19,6 +18,7 @@ use crate::{
     connection::Options,
     input::Input,
     observe,
+    outlet::Outlet,
     questions::{About, Questions},
     ready::Bell,
     roster::{Roster, SEND_AHEAD},
@@ -51,11 +51,11 @@ where
 {
     let mut timer = Timer::default();
     let mut input = Input::default();
-    let mut output = Bytes::new();
+    let mut output = Outlet::default();
     loop {
         let worked = driver.work().await;
         if output.is_empty() {
-            output = driver.transmit()?;
+            driver.transmit(&mut output)?;
         }
         worked?;
         driver.hold(output.len())?;
@@ -80,7 +80,10 @@ where
             timer: &mut timer,
         };
         match turn(&mut socket, waiting).await? {
-            Turn::Received(len) => driver.receive(input.filled(len))?,
+            Turn::Received(len) => {
+                let bytes = input.filled(len, || driver.feeds.delivers_much());
+                driver.receive(bytes)?;
+            }
             Turn::Ended => {
                 driver.remote_ended = true;
                 driver.connection.handle_end(driver.runtime.now());
@@ -338,8 +341,8 @@ impl Driver {
         })
     }
 
-    /// The next bytes to send.
-    fn transmit(&mut self) -> Result<Bytes> {
+    /// Takes what is to be sent next.
+    fn transmit(&mut self, output: &mut Outlet) -> Result<()> {
         while self.connection.is_open()
             && self.connection.queued() < SEND_AHEAD
             && let Some(message) = self.shared.poll_message()
@@ -347,13 +350,13 @@ impl Driver {
             self.connection.send_stream(&message)?;
         }
         let now = self.runtime.now();
-        let bytes = self.connection.poll_transmit(now).unwrap_or_default();
+        output.fill(|| self.connection.poll_transmit(now));
         let (sent, received) = (
             self.connection.bytes_sent(),
             self.connection.bytes_received(),
         );
         self.shared.count(sent, received);
-        Ok(bytes)
+        Ok(())
     }
 
     fn wants_input(&self) -> bool {

@@ -197,6 +197,9 @@ impl Core {
         tell: Tell,
     ) -> Result<()> {
         self.commit_batch(commit.batch(), barriers)?;
+        if source.is_some() {
+            self.learn_nodes(commit.batch());
+        }
         self.apply(commit, source, tell)
     }
 

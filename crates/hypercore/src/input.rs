@@ -13,10 +13,13 @@ impl Input {
         &mut self.buffer
     }
 
-    /// What was read, so many bytes.
-    pub(crate) fn filled(&mut self, len: usize) -> &[u8] {
+    /// What was read, so many bytes. `much` says whether the remote delivers large blocks.
+    pub(crate) fn filled(&mut self, len: usize, much: impl FnOnce() -> bool) -> &[u8] {
         if len == self.len {
-            self.len = LARGE;
+            self.len = match self.len < LARGE || !much() {
+                true => LARGE,
+                false => LARGEST,
+            };
         }
         self.buffer.get(..len).unwrap_or_default()
     }
@@ -42,6 +45,9 @@ const SMALL: usize = 2 * 1024;
 /// And from one that has given as much as that.
 const LARGE: usize = 64 * 1024;
 
+/// And where that isn't enough either: room for four messages with blocks of 64 KiB, which are hashed side by side.
+const LARGEST: usize = 264 * 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,10 +57,14 @@ mod tests {
         let mut input = Input::default();
         assert_eq!(input.room().len(), SMALL);
         input.room()[..3].copy_from_slice(b"few");
-        assert_eq!(input.filled(3), b"few");
+        assert_eq!(input.filled(3, || true), b"few");
         assert_eq!(input.room().len(), SMALL);
-        assert_eq!(input.filled(SMALL).len(), SMALL);
+        assert_eq!(input.filled(SMALL, || true).len(), SMALL);
         assert_eq!(input.room().len(), LARGE);
+        input.filled(LARGE, || false);
+        assert_eq!(input.room().len(), LARGE);
+        input.filled(LARGE, || true);
+        assert_eq!(input.room().len(), LARGEST);
         input.shrink();
         assert_eq!(input.room().len(), SMALL);
     }

@@ -110,6 +110,7 @@ mod mailbox;
 mod member;
 mod mend;
 mod observe;
+mod outlet;
 mod patience;
 mod peers;
 mod questions;

@@ -19,6 +19,17 @@ pub(crate) struct Joining {
     pub(crate) remote_public_key: Option<[u8; 32]>,
 }
 
+/// What has become of a request.
+pub(crate) struct Served {
+    pub(crate) request: Request,
+    /// The block that was sent, or whose hashes were; none if it can't be.
+    pub(crate) block: Option<u64>,
+    /// How long the block is, if it was sent.
+    pub(crate) len: Option<usize>,
+    /// The block of the byte that was asked for, if it was found.
+    pub(crate) found: Option<u64>,
+}
+
 /// A connection's place among the peers of a feed. It leaves when this is dropped.
 pub(crate) struct Member {
     core: Arc<Core>,
@@ -71,26 +82,39 @@ impl Drop for Member {
 }
 
 impl Core {
-    /// Whether a request is still to be answered: the peer may have taken it back.
-    pub(crate) fn begin_serving(&self, peer: PeerId, request: &Request) -> bool {
+    /// Those of some requests that are still to be answered: the peer may have taken others back.
+    pub(crate) fn begin_serving(&self, peer: PeerId, requests: Vec<Request>) -> Vec<Request> {
+        let mut requests = requests;
         let mut state = self.state();
-        let begins = state.replicator.begin_serving(peer, request);
+        requests.retain(|request| state.replicator.begin_serving(peer, request));
         state.hand_out();
-        begins
+        requests
     }
 
-    /// A request is answered: by a block of so many bytes, or by hashes only.
-    pub(crate) fn served(
-        &self,
-        peer: PeerId,
-        request: &Request,
-        found: Option<u64>,
-        len: Option<usize>,
-    ) {
-        self.replicate(|replicator, _, _| replicator.handle_served(peer, request, found));
-        if let Some(len) = len {
-            self.state().count(peer, |counters| counters.uploaded(len));
-            let block = found.unwrap_or(request.index);
+    /// Requests are answered, or can't be.
+    pub(crate) fn served(&self, peer: PeerId, served: &[Served]) {
+        self.replicate(|replicator, _, _| {
+            for Served {
+                request,
+                block,
+                found,
+                ..
+            } in served
+            {
+                match block {
+                    Some(_) => replicator.handle_served(peer, request, *found),
+                    None => replicator.handle_unserved(peer, request),
+                }
+            }
+        });
+        let uploads = served.iter();
+        let uploads = uploads.filter_map(|served| served.block.zip(served.len));
+        let mut state = self.state();
+        for (_, len) in uploads.clone() {
+            state.count(peer, |counters| counters.uploaded(len));
+        }
+        drop(state);
+        for (block, len) in uploads {
             self.announce(Event::Upload { block, len, peer });
         }
     }

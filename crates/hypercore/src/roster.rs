@@ -14,8 +14,11 @@ use wire::Message;
 
 use crate::{Error, Result, attached::Attached};
 
-/// Requests are answered as long as less than this waits to be sent.
+/// Requests are answered until as much as this waits to be sent.
 pub(crate) const SEND_AHEAD: usize = 512 * 1024;
+
+/// And again once no more than this does: then there is room for several large blocks, which are checked side by side.
+const SEND_AGAIN: usize = SEND_AHEAD / 2;
 
 /// The feeds on a connection.
 #[derive(Default)]
@@ -53,7 +56,9 @@ impl Roster {
 
     /// Takes a feed off.
     pub(crate) fn remove(&mut self, name: &DiscoveryKey) -> Option<Attached> {
-        let feed = self.feeds.remove(name)?;
+        let mut feed = self.feeds.remove(name)?;
+        // What came before it left counts.
+        feed.take_in();
         self.channels.remove(&feed.channel());
         self.full.remove(name);
         if let Some(deadline) = feed.wants.deadline {
@@ -67,6 +72,11 @@ impl Roster {
 
     pub(crate) fn contains(&self, name: &DiscoveryKey) -> bool {
         self.feeds.contains_key(name)
+    }
+
+    /// Whether large blocks come for some feed.
+    pub(crate) fn delivers_much(&self) -> bool {
+        self.feeds.values().any(Attached::delivers_much)
     }
 
     pub(crate) fn on(&mut self, channel: Channel) -> Option<&mut Attached> {
@@ -118,11 +128,14 @@ impl Roster {
         Ok(false)
     }
 
-    /// Answers requests as far as there is room, one of each feed in turn.
+    /// Answers requests as far as there is room, some of each feed in turn.
     ///
     /// # Errors
     /// As [`visit`](Self::visit).
     pub(crate) fn serve(&mut self, connection: &mut Connection) -> Result<()> {
+        if connection.queued() > SEND_AGAIN {
+            return Ok(());
+        }
         while connection.queued() < SEND_AHEAD
             && let Some(name) = self.serving.pop_front()
         {

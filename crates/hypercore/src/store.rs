@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use crypto::{Hash, Signature, SignatureError, Verified};
-use feed::{Feed, Put, PutError};
+use feed::{Feed, Put, PutCheck, PutError};
 use flat_tree::Index;
 use merkle::{Fork, Node, Proof};
 use replicate::{PeerId, Replicator};
@@ -33,16 +33,16 @@ pub(crate) struct Arrival {
 pub(crate) async fn store(
     core: &Arc<Core>,
     from: Option<&Member>,
-    arrived: Vec<Arrival>,
+    arrived: &[Arrival],
 ) -> Result<()> {
     let peer = from.map(Member::id);
     let mut witness = Witness::default();
-    let mut arrived = arrived;
+    let mut arrived: Vec<&Arrival> = arrived.iter().collect();
     while !arrived.is_empty() {
         let (length, later) = store_round(core, from, arrived, &mut witness).await?;
         if core.read(Feed::length) == length {
             for (arrival, unproven) in later {
-                leave_aside(core, peer, &arrival, unproven)?;
+                leave_aside(core, peer, arrival, unproven)?;
             }
             return Ok(());
         }
@@ -52,12 +52,12 @@ pub(crate) async fn store(
 }
 
 /// Stores what can be stored together, and returns the rest, which wasn't understood when the feed had the length that is returned.
-async fn store_round(
+async fn store_round<'a>(
     core: &Arc<Core>,
     from: Option<&Member>,
-    arrived: Vec<Arrival>,
+    arrived: Vec<&'a Arrival>,
     witness: &mut Witness,
-) -> Result<(u64, Vec<(Arrival, Unproven)>)> {
+) -> Result<(u64, Vec<(&'a Arrival, Unproven)>)> {
     let peer = from.map(Member::id);
     let writer = core.writer().await?;
     let length = core.read(Feed::length);
@@ -66,11 +66,17 @@ async fn store_round(
     let mut growth = None;
     let mut later = Vec::new();
     let mut failure = None;
-    for arrival in arrived {
+    // What all of them need is read together, and their blocks are hashed together.
+    let claims = arrived.iter();
+    let claims = claims.map(|arrival| (arrival.proof.clone(), arrival.value.clone()));
+    let plans = core.read(|feed| feed.plan_puts(claims));
+    let nodes = core.read_nodes(plans.reads())?;
+    let checks = plans.check(&nodes);
+    for (arrival, check) in arrived.into_iter().zip(checks) {
         let (block, has_value) = (arrival.proof.block, arrival.value.is_some());
-        let mut checked = check(core, from, &arrival, growth, witness).await;
+        let mut checked = accept(core, from, arrival, check, growth, witness).await;
         if let Err(Refused::Wrong(Error::Peer(_))) = &checked
-            && let Some(fork) = find_fork(core, &arrival, witness).await?
+            && let Some(fork) = find_fork(core, arrival, witness).await?
         {
             note_fork(core, peer, &fork);
             checked = Err(Error::Peer(PeerError::Fork { block, fork }).into());
@@ -91,14 +97,12 @@ async fn store_round(
     if !puts.is_empty() {
         let (commit, conflicts) = core.read(|feed| feed.commit_puts(puts));
         stored.retain(|(block, _)| !conflicts.contains(block));
-        let tell = move |replicator: &mut Replicator, now: Duration, view: &View<'_>| {
-            for &(block, has_value) in &stored {
-                match peer {
-                    Some(peer) => replicator.handle_stored(now, peer, block, has_value, view),
-                    None => {
-                        let blocks = block..block + u64::from(has_value);
-                        replicator.handle_appended(now, blocks, view);
-                    }
+        let tell = move |replicator: &mut Replicator, now: Duration, view: &View<'_>| match peer {
+            Some(peer) => replicator.handle_all_stored(now, peer, &stored, view),
+            None => {
+                for &(block, has_value) in &stored {
+                    let blocks = block..block + u64::from(has_value);
+                    replicator.handle_appended(now, blocks, view);
                 }
             }
         };
@@ -195,22 +199,19 @@ impl From<Error> for Refused {
     }
 }
 
-/// From what arrived to what may be committed together with what grows to the length `growth`, without changing anything.
-async fn check(
+/// From what was checked to what may be committed together with what grows to the length `growth`, without changing anything.
+async fn accept(
     core: &Core,
     from: Option<&Member>,
     arrival: &Arrival,
+    check: Result<PutCheck, PutError>,
     growth: Option<u64>,
     witness: &mut Witness,
 ) -> Result<Put, Refused> {
     let Arrival { proof, value } = arrival;
     let block = proof.block;
     let refuse = refuse(block);
-    let plan = core
-        .read(|feed| feed.plan_put(proof.clone(), value.clone()))
-        .map_err(&refuse)?;
-    let nodes = core.read_nodes(plan.reads())?;
-    let check = plan.check(&nodes).map_err(&refuse)?;
+    let check = check.map_err(&refuse)?;
     let verified = match check.signable() {
         None => None,
         Some((signable, signature)) => {

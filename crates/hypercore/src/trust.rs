@@ -100,7 +100,7 @@ impl<E: Encoding> Hypercore<E> {
     /// A call that is dropped has stored the block or not; the feed is whole in both cases.
     pub async fn put(&self, proof: Proof, value: Option<Bytes>) -> Result<()> {
         self.core().check_open()?;
-        store(self.core(), None, vec![Arrival { proof, value }]).await
+        store(self.core(), None, &[Arrival { proof, value }]).await
     }
 
     /// The forks that were met since the feed was opened, 16 at most: each shows that the author has signed another history than

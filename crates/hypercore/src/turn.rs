@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf, Bytes};
 use event_listener::EventListener;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::Future;
 
 use crate::{
+    outlet::Outlet,
     questions::{About, Questions},
     runtime::{BoxFuture, Runtime},
 };
@@ -51,7 +51,7 @@ pub(crate) struct Waiting<'a> {
     pub(crate) input: &'a mut [u8],
     /// Whether to read at all: not while the remote doesn't take what it has asked for.
     pub(crate) reading: bool,
-    pub(crate) output: &'a mut Bytes,
+    pub(crate) output: &'a mut Outlet,
     pub(crate) pace: Pace,
     pub(crate) wake: &'a mut EventListener,
     pub(crate) questions: &'a mut Questions,
@@ -73,7 +73,7 @@ impl Waiting<'_> {
     {
         let mut broken = None;
         if !self.output.is_empty() {
-            match self.poll_write(socket, cx) {
+            match self.output.poll_write(socket, cx) {
                 Poll::Ready(Ok(())) => return Poll::Ready(Ok(Turn::Written)),
                 Poll::Ready(Err(error)) => broken = Some(error),
                 Poll::Pending => {}
@@ -108,21 +108,6 @@ impl Waiting<'_> {
             return Poll::Ready(Ok(Turn::Answered(about, answer)));
         }
         self.timer.poll(cx).map(|()| Ok(Turn::Due))
-    }
-
-    fn poll_write<S>(&mut self, socket: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>>
-    where
-        S: AsyncWrite + Unpin,
-    {
-        while !self.output.is_empty() {
-            match Pin::new(&mut *socket).poll_write(cx, self.output) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(len)) => self.output.advance(len),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        Pin::new(socket).poll_flush(cx)
     }
 }
 

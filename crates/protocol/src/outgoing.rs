@@ -1,5 +1,8 @@
 //! What waits to be sent.
 
+use alloc::collections::VecDeque;
+use core::ops::RangeInclusive;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use noise::StreamCipher;
 use wire::Message;
@@ -7,16 +10,31 @@ use wire::Message;
 /// The most bytes that leave in one piece. A remote shows that it is alive by taking them, so they are not too many.
 const MAX_PIECE: usize = 64 * 1024;
 
+/// Blocks that are sent where they are, and not copied behind the frames before them: shorter ones aren't worth a piece of their
+/// own, and of longer ones a small rest would keep all of the memory.
+const APART: RangeInclusive<usize> = 8 * 1024..=2 * MAX_PIECE;
+
 /// What waits to be sent: first what leaves as it is, then frames, which are encrypted as they leave.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     /// Messages of the handshake.
     clear: BytesMut,
+    /// What comes before the frames, in order.
+    parts: VecDeque<Part>,
+    /// How many bytes these are.
+    parts_len: usize,
     frames: BytesMut,
     cipher: Option<StreamCipher>,
     sent: u64,
     /// Whether there was anything beyond the handshake.
     said: bool,
+}
+
+#[derive(Debug)]
+enum Part {
+    Frames(BytesMut),
+    /// A block that may be in use elsewhere.
+    Block(Bytes),
 }
 
 impl Outgoing {
@@ -31,7 +49,17 @@ impl Outgoing {
 
     pub(crate) fn push(&mut self, channel: u64, message: &Message) {
         self.said = true;
-        message.encode_frame(channel, &mut self.frames);
+        let (parts, parts_len) = (&mut self.parts, &mut self.parts_len);
+        message.encode_frame_around(channel, &mut self.frames, |frames, block| {
+            let apart = APART.contains(&block.len());
+            if apart {
+                let before = frames.split();
+                *parts_len += before.len() + block.len();
+                parts.push_back(Part::Frames(before));
+                parts.push_back(Part::Block(block.clone()));
+            }
+            apart
+        });
     }
 
     pub(crate) fn push_sign_of_life(&mut self) {
@@ -42,7 +70,7 @@ impl Outgoing {
     pub(crate) fn pop(&mut self) -> Option<Bytes> {
         let piece = match self.clear.is_empty() {
             true => {
-                let mut piece = take(&mut self.frames);
+                let mut piece = self.pop_part().unwrap_or_else(|| take(&mut self.frames));
                 if let Some(cipher) = &mut self.cipher {
                     cipher.apply(&mut piece);
                 }
@@ -54,13 +82,27 @@ impl Outgoing {
         (!piece.is_empty()).then(|| piece.freeze())
     }
 
+    /// The first of the parts, or a piece of it.
+    fn pop_part(&mut self) -> Option<BytesMut> {
+        let mut part = match self.parts.pop_front()? {
+            Part::Frames(part) => part,
+            Part::Block(block) => block.try_into_mut().unwrap_or_else(BytesMut::from),
+        };
+        if part.len() > MAX_PIECE {
+            let rest = part.split_off(MAX_PIECE);
+            self.parts.push_front(Part::Frames(rest));
+        }
+        self.parts_len -= part.len();
+        Some(part)
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.clear.len() + self.frames.len()
+        self.clear.len() + self.parts_len + self.frames.len()
     }
 
     /// How much memory it takes.
     pub(crate) fn allocated(&self) -> usize {
-        self.clear.capacity() + self.frames.capacity()
+        self.clear.capacity() + self.parts_len + self.frames.capacity()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -77,6 +119,8 @@ impl Outgoing {
 
     pub(crate) fn drop_all(&mut self) {
         self.clear.clear();
+        self.parts.clear();
+        self.parts_len = 0;
         self.frames.clear();
     }
 }

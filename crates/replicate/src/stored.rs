@@ -1,5 +1,6 @@
 //! What becomes stored here, or stops being so: wishes come true and the peers that listen are told.
 
+use alloc::vec::Vec;
 use core::{ops::Range, time::Duration};
 
 use wire::{Have, Message, Unhave};
@@ -12,7 +13,8 @@ impl Replicator {
         // Hashes that came without a block are an empty range.
         self.wishes
             .learnt(blocks.start..blocks.end.max(blocks.start.saturating_add(1)));
-        self.handle_new(None, blocks, local);
+        self.note_new(None, blocks.clone());
+        self.come_true(&[blocks], local);
         self.update(now, local);
     }
 
@@ -25,6 +27,39 @@ impl Replicator {
         has_value: bool,
         local: &dyn Local,
     ) {
+        self.handle_all_stored(now, id, &[(block, has_value)], local);
+    }
+
+    /// The same for answers that were stored together: the number of each block, and whether it came with its value.
+    pub fn handle_all_stored(
+        &mut self,
+        now: Duration,
+        id: PeerId,
+        stored: &[(u64, bool)],
+        local: &dyn Local,
+    ) {
+        for &(block, has_value) in stored {
+            self.note_stored(id, block, has_value);
+        }
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.idle_at = None;
+        }
+        // They may be what the proofs of an older feed lead to.
+        let older = self.peers.values_mut().filter(|peer| peer.older.is_some());
+        older.for_each(|peer| peer.idle_at = None);
+        let new = stored.iter().filter(|(_, has_value)| *has_value);
+        let new: Vec<Range<u64>> = new
+            .map(|(block, _)| *block..block.saturating_add(1))
+            .collect();
+        if new.len() < stored.len() {
+            // A hash kept the block itself from being asked for.
+            self.epoch += 1;
+        }
+        self.come_true(&new, local);
+        self.update(now, local);
+    }
+
+    fn note_stored(&mut self, id: PeerId, block: u64, has_value: bool) {
         self.traffic.stored(block, has_value);
         self.wishes.learnt(block..block.saturating_add(1));
         let mut wish = None;
@@ -33,7 +68,6 @@ impl Replicator {
                 .flight
                 .stored(block, has_value)
                 .and_then(|asked| asked.wish);
-            peer.idle_at = None;
             if has_value {
                 peer.retractions = peer.retractions.saturating_sub(1);
             }
@@ -41,20 +75,12 @@ impl Replicator {
                 self.send(id, Message::Have(acknowledgement(block)));
             }
         }
-        // It may be what the proofs of an older feed lead to.
-        let older = self.peers.values_mut().filter(|peer| peer.older.is_some());
-        older.for_each(|peer| peer.idle_at = None);
         if has_value {
-            self.handle_new(Some(id), block..block.saturating_add(1), local);
-        } else {
-            // The hash kept the block itself from being asked for.
-            self.epoch += 1;
-            self.wishes.grown(local.length(), &mut self.actions);
+            self.note_new(Some(id), block..block.saturating_add(1));
         }
         if let Some(wish) = wish {
             self.wishes.answered(wish, &mut self.actions);
         }
-        self.update(now, local);
     }
 
     /// An answer that was handed out by [`Action::Store`] doesn't verify. The peer is forgotten: the owner, who knows the
@@ -133,8 +159,8 @@ impl Replicator {
         }
     }
 
-    /// Blocks are stored that weren't before: announces them and resolves wishes.
-    fn handle_new(&mut self, source: Option<PeerId>, blocks: Range<u64>, local: &dyn Local) {
+    /// Blocks are stored that weren't before: the peers are to be told.
+    fn note_new(&mut self, source: Option<PeerId>, blocks: Range<u64>) {
         if let Some(everything) = &mut self.everything {
             everything.cleared.remove(blocks.clone());
         }
@@ -156,6 +182,10 @@ impl Replicator {
                 }
             }
         }
+    }
+
+    /// Blocks are stored that weren't before: resolves wishes.
+    fn come_true(&mut self, blocks: &[Range<u64>], local: &dyn Local) {
         self.wishes.stored(blocks, local, &mut self.actions);
         self.wishes.grown(local.length(), &mut self.actions);
     }

@@ -216,26 +216,28 @@ impl Wishes {
     /// Blocks have become stored: resolves what waited for them.
     pub(crate) fn stored(
         &mut self,
-        blocks: Range<u64>,
+        runs: &[Range<u64>],
         local: &dyn Local,
         actions: &mut VecDeque<Action>,
     ) {
-        while let Some((&block, _)) = self.waiting.range(blocks.clone()).next() {
-            for wish in self.waiting.remove(&block).unwrap_or_default() {
-                self.single.remove(&wish);
-                actions.push_back(Action::Resolved {
-                    wish,
-                    outcome: Outcome::Stored,
-                });
+        for blocks in runs {
+            while let Some((&block, _)) = self.waiting.range(blocks.clone()).next() {
+                for wish in self.waiting.remove(&block).unwrap_or_default() {
+                    self.single.remove(&wish);
+                    actions.push_back(Action::Resolved {
+                        wish,
+                        outcome: Outcome::Stored,
+                    });
+                }
             }
+            self.urgent.remove(blocks.clone());
         }
-        self.urgent.remove(blocks.clone());
         self.selections.retain(|selection| {
-            let touched = selection
-                .blocks
-                .next_in(blocks.start)
-                .is_some_and(|block| block < blocks.end);
-            let complete = touched && selection.is_complete(local);
+            let touched = |blocks: &Range<u64>| {
+                let next = selection.blocks.next_in(blocks.start);
+                next.is_some_and(|block| block < blocks.end)
+            };
+            let complete = runs.iter().any(touched) && selection.is_complete(local);
             if complete {
                 actions.push_back(Action::Resolved {
                     wish: selection.wish,

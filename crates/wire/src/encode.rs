@@ -2,7 +2,7 @@
 //!
 //! Source: `docs/protocol.md`, "Frames".
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::{Message, Node, varint};
 
@@ -10,6 +10,11 @@ use crate::{Message, Node, varint};
 trait Sink {
     fn varint(&mut self, value: u64);
     fn bytes(&mut self, bytes: &[u8]);
+
+    /// The value of a block.
+    fn value(&mut self, value: &Bytes) {
+        self.bytes(value);
+    }
 }
 
 struct Count(usize);
@@ -34,6 +39,28 @@ impl Sink for BytesMut {
     }
 }
 
+/// Writes everything but a value that somebody else takes.
+struct Around<'a, F> {
+    out: &'a mut BytesMut,
+    takes: F,
+}
+
+impl<F: FnMut(&mut BytesMut, &Bytes) -> bool> Sink for Around<'_, F> {
+    fn varint(&mut self, value: u64) {
+        varint::write(value, self.out);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.out.put_slice(bytes);
+    }
+
+    fn value(&mut self, value: &Bytes) {
+        if !(self.takes)(self.out, value) {
+            self.out.put_slice(value);
+        }
+    }
+}
+
 impl Message {
     /// How many bytes the body takes.
     pub fn encoded_len(&self) -> usize {
@@ -49,13 +76,29 @@ impl Message {
 
     /// Appends the message as a frame on a channel.
     pub fn encode_frame(&self, channel: u64, out: &mut BytesMut) {
-        let header = channel << 4 | u64::from(self.kind().number());
         let body = self.encoded_len();
+        out.reserve(2 * varint::MAX_LEN + body);
+        self.write_header(channel, body, out);
+        self.write(out);
+    }
+
+    /// The same, except that the value of a block needn't be copied. `takes` is shown it when everything in front of it has been
+    /// appended; if it says that it has taken it, what stands behind it in the frame follows in `out`.
+    pub fn encode_frame_around(
+        &self,
+        channel: u64,
+        out: &mut BytesMut,
+        takes: impl FnMut(&mut BytesMut, &Bytes) -> bool,
+    ) {
+        self.write_header(channel, self.encoded_len(), out);
+        self.write(&mut Around { out, takes });
+    }
+
+    fn write_header(&self, channel: u64, body: usize, out: &mut BytesMut) {
+        let header = channel << 4 | u64::from(self.kind().number());
         let len = varint::len(header) + body;
-        out.reserve(varint::len(len as u64) + len);
         varint::write(len as u64, out);
         varint::write(header, out);
-        self.write(out);
     }
 
     fn write(&self, out: &mut impl Sink) {
@@ -105,7 +148,11 @@ impl Message {
             }
             Message::Data(data) => {
                 number(out, 1, Some(data.index));
-                bytes(out, 2, data.value.as_deref());
+                if let Some(value) = &data.value {
+                    tag(out, 2, LENGTH);
+                    out.varint(value.len() as u64);
+                    out.value(value);
+                }
                 for node in &data.nodes {
                     tag(out, 3, LENGTH);
                     let mut len = Count(0);

@@ -22,4 +22,5 @@ mod sessions;
 mod signatures;
 mod static_feeds;
 mod terms;
+mod together;
 mod world;

@@ -73,6 +73,64 @@ fn any_frame() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+#[test]
+fn blocks_of_any_size_leave_in_short_pieces_and_stay_as_they_are() {
+    let (mut a, mut b) = (
+        connection(live(Role::Initiator)),
+        connection(live(Role::Responder)),
+    );
+    let channel = b.open(&feed(9)).unwrap();
+    let theirs = a.open(&feed(9)).unwrap();
+    while let Some(bytes) = a.poll_transmit(SECOND) {
+        b.handle_bytes(SECOND, &bytes).unwrap();
+        assert_eq!(events(&mut b).1, None);
+        while let Some(bytes) = b.poll_transmit(SECOND) {
+            a.handle_bytes(SECOND, &bytes).unwrap();
+            assert_eq!(events(&mut a).1, None);
+        }
+    }
+    let kib = 1024;
+    let lens = [
+        0,
+        1,
+        8 * kib - 1,
+        8 * kib,
+        64 * kib,
+        64 * kib + 1,
+        128 * kib,
+        128 * kib + 1,
+    ];
+    let blocks: Vec<Message> = lens.iter().map(|len| block(*len as u64, *len)).collect();
+    // One that is in use elsewhere must not be encrypted where it is; one that isn't may be.
+    for (n, message) in blocks.iter().enumerate() {
+        let sent = match n % 2 {
+            0 => message.clone(),
+            _ => block(lens[n] as u64, lens[n]),
+        };
+        b.send(channel, &sent).unwrap();
+    }
+    let queued = b.queued();
+    let mut left = 0;
+    while let Some(bytes) = b.poll_transmit(SECOND) {
+        assert!(bytes.len() <= 64 * kib);
+        left += bytes.len();
+        assert_eq!(b.queued(), queued - left);
+        a.handle_bytes(SECOND, &bytes).unwrap();
+    }
+    assert!(b.held() <= 256 * kib, "{}", b.held());
+    let heard: Vec<Message> = events(&mut a)
+        .0
+        .into_iter()
+        .map(|event| match event {
+            Event::Message { channel, message } if channel == theirs => message,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(heard, blocks);
+    let again: Vec<Message> = lens.iter().map(|len| block(*len as u64, *len)).collect();
+    assert_eq!(blocks, again);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -55,10 +55,12 @@ pub(super) async fn serve(settings: &Settings, output: &Output) -> Result<Report
 
 /// What the other side speaks: `--dialect 8`, which is the default, or `--dialect 9`.
 fn dialect(settings: &Settings) -> Result<DialectChoice, Failure> {
-    Ok(DialectChoice::Fixed(match settings.value_or("dialect", 8)? {
-        9 => Dialect::V9,
-        _ => Dialect::V8,
-    }))
+    Ok(DialectChoice::Fixed(
+        match settings.value_or("dialect", 8)? {
+            9 => Dialect::V9,
+            _ => Dialect::V8,
+        },
+    ))
 }
 
 /// A copy that is connected to a server.
