@@ -226,7 +226,17 @@ impl Program {
     }
 }
 
+/// What a line tells. A program may say that it can't do a workload; then nothing is told.
 fn measured(line: &Value) -> Result<Measured> {
+    if line["unsupported"] == true {
+        let (seconds, cpu, memory, wire) = (f64::NAN, f64::NAN, f64::NAN, f64::NAN);
+        return Ok(Measured {
+            seconds,
+            cpu,
+            memory,
+            wire,
+        });
+    }
     let number = |name: &str| line[name].as_f64();
     let bytes = |name: &str| number(name).unwrap_or(0.0);
     Ok(Measured {
