@@ -1,5 +1,6 @@
 //! `hypercore append DIR [TEXT...]`: blocks of texts, files, standard input, or a file that grows.
 
+mod archive;
 mod cut;
 mod follow;
 mod input;
@@ -49,7 +50,11 @@ pub(crate) struct Append {
     #[arg(long, short)]
     pub(crate) file: Vec<PathBuf>,
 
-    /// The size of the blocks that files and standard input are cut into: 64k, 1MiB, ...
+    /// Append an archive of these files and folders; `hypercore cat FEED | tar x` unpacks it.
+    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with_all = ["texts", "file", "lines", "json_lines", "follow"])]
+    pub(crate) tar: Vec<PathBuf>,
+
+    /// The size of the blocks that files, archives and standard input are cut into: 64k, 1MiB, ...
     #[arg(long, short, value_parser = parse_size, default_value = "64k")]
     pub(crate) block: usize,
 
@@ -138,6 +143,10 @@ async fn append(
             .output
             .tell(format_args!("following {}; Ctrl-C ends", file.display()));
         appender.tells_each = true;
+        return appender.take(input, interrupt).await;
+    }
+    if !arguments.tar.is_empty() {
+        let input = Input::archive(&arguments.tar, cut)?;
         return appender.take(input, interrupt).await;
     }
     for file in &arguments.file {

@@ -154,3 +154,36 @@ fn what_can_not_be_appended_says_why() {
         run(["append", &dir].iter().chain(arguments)).exits(2);
     }
 }
+
+#[test]
+fn files_and_folders_become_an_archive() {
+    let place = Place::new();
+    let dir = place.path("feed");
+    place.feed("feed", &[]);
+    fs::create_dir_all(place.at("tree/below")).unwrap();
+    fs::write(place.at("tree/below/a"), "first").unwrap();
+    fs::write(place.at("b"), vec![7; 100_000]).unwrap();
+    let (tree, b) = (place.path("tree"), place.path("b"));
+    run(["append", &dir, "--block", "10k", "--tar", &tree, &b]).ok();
+    let info = run(["info", &dir, "--json"]).ok().line("info");
+    assert!(info["length"].as_u64().unwrap() > 10, "{info}");
+
+    let bytes = run(["cat", &dir]).ok().stdout;
+    let out = place.at("out");
+    tar::Archive::new(&bytes[..]).unpack(&out).unwrap();
+    assert_eq!(fs::read(out.join("tree/below/a")).unwrap(), b"first");
+    assert_eq!(fs::read(out.join("b")).unwrap(), vec![7; 100_000]);
+}
+
+#[test]
+fn nothing_is_appended_of_an_archive_that_lacks_a_file() {
+    let place = Place::new();
+    let dir = place.path("feed");
+    place.feed("feed", &[]);
+    fs::write(place.at("a"), "first").unwrap();
+    let (a, gone) = (place.path("a"), place.path("gone"));
+    let ran = run(["append", &dir, "--tar", &a, &gone]).exits(1);
+    assert!(ran.stderr.contains("gone"), "{}", ran.stderr);
+    let info = run(["info", &dir, "--json"]).ok().line("info");
+    assert_eq!(info["length"], 0);
+}

@@ -3,14 +3,14 @@
 use std::{
     fs::File,
     io::{self, BufReader, Read},
-    path::Path,
+    path::{Path, PathBuf},
     thread,
 };
 
 use async_std::channel::{self, Receiver, Sender};
 use bytes::Bytes;
 
-use super::{cut::Cut, follow};
+use super::{archive, cut::Cut, follow};
 use crate::failure::{Failure, refused_by_the_system};
 
 /// As many pieces are read ahead, and so much is in one if it comes fast.
@@ -52,6 +52,15 @@ impl Input {
         let name = path.display().to_string();
         let file = File::open(path).map_err(|error| unreadable(&name, error))?;
         Ok(Input::new(&name, move |pieces| read(file, cut, pieces)))
+    }
+
+    /// An archive of files and folders, made while it is read.
+    pub(super) fn archive(paths: &[PathBuf], cut: Cut) -> Result<Self, Failure> {
+        let paths = archive::Paths::find(paths)
+            .map_err(|(path, error)| unreadable(&path.display().to_string(), error))?;
+        Ok(Input::new("the archive", move |pieces| {
+            paths.pack(|archive| read(archive, cut, pieces))
+        }))
     }
 
     /// The lines of a file that grows. It never ends.
