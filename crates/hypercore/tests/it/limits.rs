@@ -18,8 +18,9 @@ use crate::{
     raw::Raw,
 };
 
-/// How a connection with these limits ends on which a feed is open and the remote does as it likes.
-async fn attacked<F: Future<Output = ()>>(
+/// How a connection with these limits ends on which a feed is open and the remote does as it likes. The attack gives the remote
+/// back, which stays on the line: of one that has hung up the connection might notice just that.
+async fn attacked<F: Future<Output = Raw>>(
     set: impl FnOnce(&mut ConnectionLimits),
     attack: impl FnOnce(Raw, Hypercore) -> F,
 ) -> ProtocolError {
@@ -37,8 +38,9 @@ async fn attacked<F: Future<Output = ()>>(
     while feed.peers().len() < 2 {
         yield_now().await;
     }
-    attack(remote, feed.clone()).await;
+    let remote = attack(remote, feed.clone()).await;
     let error = connection.await.unwrap_err();
+    drop(remote);
     feed.append("more").await.unwrap();
     assert_eq!(honest.get(12).await.unwrap(), "more");
     assert_same(&feed, &honest).await;
@@ -89,7 +91,10 @@ fn each_kind_of_message_has_a_length_that_holds_before_it_is_there() {
                 let len = max as u64 + 1;
                 let error = attacked(
                     |limits| *limit(limits) = max,
-                    async |mut remote, _| remote.send_bytes(&header(len, 1, kind)).await,
+                    async |mut remote, _| {
+                        remote.send_bytes(&header(len, 1, kind)).await;
+                        remote
+                    },
                 );
                 let error = error.await;
                 let ProtocolError::Frame(wire::Error::FrameTooLong { max: said, .. }) = error
@@ -117,7 +122,10 @@ fn channel_numbers_extensions_and_nodes_have_their_limits() {
         };
         let error = attacked(
             |limits| limits.messages.max_channel = 5,
-            async |mut remote, _| remote.send_bytes(&header(0, 6, 10)).await,
+            async |mut remote, _| {
+                remote.send_bytes(&header(0, 6, 10)).await;
+                remote
+            },
         );
         let error = error.await;
         let high = wire::Error::Channel { channel: 6, max: 5 };
@@ -126,12 +134,18 @@ fn channel_numbers_extensions_and_nodes_have_their_limits() {
         for channel in [0, 1] {
             let error = attacked(
                 |limits| limits.messages.max_extensions = 2,
-                async |mut remote, _| remote.send(channel, &names(&["a", "b", "c"])).await,
+                async |mut remote, _| {
+                    remote.send(channel, &names(&["a", "b", "c"])).await;
+                    remote
+                },
             );
             assert!(matches!(error.await, ProtocolError::Frame(_)));
             let error = attacked(
                 |limits| limits.messages.max_extension_name = 3,
-                async |mut remote, _| remote.send(channel, &names(&["long"])).await,
+                async |mut remote, _| {
+                    remote.send(channel, &names(&["long"])).await;
+                    remote
+                },
             );
             assert!(matches!(error.await, ProtocolError::Frame(_)));
         }
@@ -148,6 +162,7 @@ fn channel_numbers_extensions_and_nodes_have_their_limits() {
                     ..Data::default()
                 };
                 remote.send(1, &Message::Data(data)).await;
+                remote
             },
         );
         assert!(matches!(error.await, ProtocolError::Frame(_)));
@@ -177,6 +192,7 @@ fn answers_that_nobody_takes_have_a_limit() {
                     Message::Open(open).encode_frame(n + 2, &mut bytes);
                 }
                 remote.send_bytes(&bytes).await;
+                remote
             },
         );
         assert_eq!(error.await, ProtocolError::SendQueueFull);
