@@ -155,7 +155,7 @@ impl World {
                         false => feed.proving().contains(&block),
                     };
                     if !understood {
-                        replicator.handle_unproven(now, id, block, has_value, b % 64, feed);
+                        replicator.handle_unproven(now, id, data, b % 64, feed);
                         return;
                     }
                     feed.store(&data);

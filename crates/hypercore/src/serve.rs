@@ -157,7 +157,7 @@ fn find_stored(core: &Core, byte: u64) -> Result<Option<u64>> {
     }
 }
 
-fn wire_node(node: &merkle::Node) -> wire::Node {
+pub(crate) fn wire_node(node: &merkle::Node) -> wire::Node {
     wire::Node {
         index: node.index.get(),
         hash: node.hash.to_bytes(),

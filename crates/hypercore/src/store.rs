@@ -11,8 +11,8 @@ use replicate::{PeerId, Replicator};
 use wire::Data;
 
 use crate::{
-    Error, Event, PeerError, Result, core::Core, hooks::Source, member::Member, stats::Counters,
-    view::View,
+    Error, Event, PeerError, Result, core::Core, hooks::Source, member::Member, serve::wire_node,
+    stats::Counters, view::View,
 };
 
 /// A block, or only its hashes, with the proof that it belongs to the feed.
@@ -157,7 +157,7 @@ fn note_fork(core: &Core, peer: Option<PeerId>, fork: &Arc<Fork>) {
     }
 }
 
-/// Gives up what can't be understood.
+/// Leaves it to the replicator when what can't be understood is to be tried again.
 fn leave_aside(
     core: &Core,
     peer: Option<PeerId>,
@@ -171,12 +171,13 @@ fn leave_aside(
     let Some(peer) = peer else {
         return Err(Error::Unproven { block, by });
     };
-    if has_value {
+    let answer = Data::from(arrival);
+    let lost = core.replicate(|replicator, now, view| {
+        replicator.handle_unproven(now, peer, answer, signed, view)
+    });
+    if lost && has_value {
         core.state().count(peer, Counters::unproven);
     }
-    core.replicate(|replicator, now, view| {
-        replicator.handle_unproven(now, peer, block, has_value, signed, view);
-    });
     Ok(())
 }
 
@@ -263,6 +264,22 @@ impl From<Data> for Arrival {
                 signature: data.signature.map(Signature::new),
             },
             value: data.value,
+        }
+    }
+}
+
+impl From<&Arrival> for Data {
+    fn from(arrival: &Arrival) -> Self {
+        let Proof {
+            block,
+            nodes,
+            signature,
+        } = &arrival.proof;
+        Data {
+            index: *block,
+            value: arrival.value.clone(),
+            nodes: nodes.iter().map(wire_node).collect(),
+            signature: signature.as_ref().map(Signature::to_bytes),
         }
     }
 }

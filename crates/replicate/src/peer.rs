@@ -11,7 +11,7 @@ use crate::{
     config::{MAX_BLOCKS, MAX_REQUESTS},
     flight::Flight,
     lanes::Lanes,
-    reach::Older,
+    reach::{Early, Older},
     serving::Serving,
     wants::Wants,
     window::Window,
@@ -59,6 +59,8 @@ pub(crate) struct Peer {
     pub(crate) lanes: Lanes,
     /// It was asked for something, by a proof that stands alone.
     pub(crate) introduced: bool,
+    /// Answers that came before what shows that the feed has grown.
+    pub(crate) early: Early,
     /// The length of our feed when an answer beyond it had to be left aside.
     pub(crate) unproven_at: Option<u64>,
     /// The peer's feed, if an answer about it had to be left aside because it is shorter than ours.
@@ -123,6 +125,7 @@ impl Peer {
             retractions: 0,
             lanes: Lanes::default(),
             introduced: false,
+            early: Early::default(),
             unproven_at: None,
             older: None,
             idle_at: None,

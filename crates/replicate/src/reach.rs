@@ -10,12 +10,16 @@
 //!                                     Request { index: 41 }
 //! ```
 //!
-//! An answer that comes before the proving one is left aside by its owner. It is asked for again, but not behind a proving one:
-//! that has to be stored first.
+//! JavaScript reads the blocks that it sends, and what it has read first it sends first: answers overtake one another. One that
+//! comes before the proving one is kept until that has come ([`Early`]). What there is no room to keep is left aside and asked
+//! for again, but not behind a proving one: that has to be stored first.
 
+use alloc::vec::Vec;
 use core::{ops::Range, time::Duration};
 
-use crate::{Local, PeerId, Replicator, choose::Chooser, flight::Kind, peer::Peer};
+use wire::{Data, Node};
+
+use crate::{Action, Local, PeerId, Replicator, choose::Chooser, flight::Kind, peer::Peer};
 
 /// What one peer can be asked for.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -79,7 +83,52 @@ impl Reach {
     }
 }
 
+/// Answers of a peer that can't be understood before another one has come which the peer was asked for as well.
+#[derive(Debug, Default)]
+pub(crate) struct Early {
+    answers: Vec<Data>,
+    bytes: usize,
+    /// The length of our feed that they are too early for.
+    length: u64,
+}
+
+/// How many answers of a peer are kept at most until they can be understood, and how many bytes.
+const EARLY: usize = 16;
+const EARLY_BYTES: usize = 64 * 1024;
+
+impl Early {
+    /// Keeps an answer, if there is room.
+    fn keep(&mut self, answer: Data, length: u64) -> bool {
+        let value = answer.value.as_ref().map_or(0, |value| value.len());
+        let bytes = self.bytes + value + answer.nodes.len() * size_of::<Node>();
+        if self.answers.len() == EARLY || bytes > EARLY_BYTES {
+            return false;
+        }
+        self.answers.push(answer);
+        (self.bytes, self.length) = (bytes, length);
+        true
+    }
+}
+
 impl Peer {
+    /// Whether an answer that shows that the feed has grown is on its way from this peer.
+    fn awaits_proof(&self, local: &dyn Local) -> bool {
+        let proving = local.proving();
+        self.flight
+            .iter()
+            .any(|asked| proving.contains(&asked.block))
+    }
+
+    /// The early answers, once they may be understood, or never will be.
+    fn ripe(&mut self, local: &dyn Local) -> Option<Vec<Data>> {
+        let early = &self.early;
+        let kept = early.length == local.length() && self.awaits_proof(local);
+        if early.answers.is_empty() || kept {
+            return None;
+        }
+        Some(core::mem::take(&mut self.early).answers)
+    }
+
     /// A block of the peer whose proof shows that its feed is a longer one of the same history.
     fn next_proving(&self, local: &dyn Local) -> Option<u64> {
         let proving = local.proving();
@@ -161,18 +210,26 @@ impl Chooser<'_> {
 }
 
 impl Replicator {
-    /// An answer that was handed out by [`Action::Store`](crate::Action::Store) is left aside, because nothing shows that it is
-    /// of the same history as what is stored. `signed` is the length of the feed that it is about. Nobody is to blame; what was
-    /// asked for is asked for again as soon as it can be understood.
+    /// An answer that was handed out by [`Action::Store`] isn't stored, because nothing shows that it is of the same history as
+    /// what is. `signed` is the length of the feed that it is about. Nobody is to blame: if what shows it is on its way from the
+    /// same peer, the answer is handed out once more when that has come, and otherwise it is asked for again as soon as it can
+    /// be understood. Says whether it is asked for again, as what came is lost then.
     pub fn handle_unproven(
         &mut self,
         now: Duration,
         id: PeerId,
-        block: u64,
-        has_value: bool,
+        answer: Data,
         signed: u64,
         local: &dyn Local,
-    ) {
+    ) -> bool {
+        let (block, has_value) = (answer.index, answer.value.is_some());
+        if let Some(peer) = self.peers.get_mut(&id)
+            && block >= local.length()
+            && peer.awaits_proof(local)
+            && peer.early.keep(answer, local.length())
+        {
+            return false;
+        }
         self.traffic.stored(block, has_value);
         if let Some(peer) = self.peers.get_mut(&id) {
             let asked = peer.flight.stored(block, has_value);
@@ -192,6 +249,16 @@ impl Replicator {
         }
         self.epoch += 1;
         self.update(now, local);
+        true
+    }
+
+    /// Hands out the answers once more that came too early, if that has changed.
+    pub(crate) fn hand_out_ripe(&mut self, local: &dyn Local) {
+        for (&id, peer) in &mut self.peers {
+            let ripe = peer.ripe(local).into_iter().flatten();
+            let stores = ripe.map(|data| Action::Store { peer: id, data });
+            self.actions.extend(stores);
+        }
     }
 
     /// Whether a block is stored, or some peer that delivers claims to have it and its proof can be understood, or will be.

@@ -282,6 +282,7 @@ impl Replicator {
     /// Fills the windows of all peers, then ends with those that have nothing left.
     pub(crate) fn update(&mut self, now: Duration, local: &dyn Local) {
         self.wishes.look_again(&mut self.actions);
+        self.hand_out_ripe(local);
         if self.length != local.length() {
             // More of what peers have can be understood.
             self.length = local.length();

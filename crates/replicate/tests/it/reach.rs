@@ -21,6 +21,8 @@ struct Face {
     replicator: Replicator,
     feed: Model,
     now: Duration,
+    /// Blocks whose answers came and were of no use.
+    lost: Vec<u64>,
 }
 
 impl Face {
@@ -43,6 +45,7 @@ impl Face {
             replicator: Replicator::new(config),
             feed,
             now: Duration::ZERO,
+            lost: Vec::new(),
         };
         for peer in [ONE, OTHER] {
             let config = PeerConfig {
@@ -75,42 +78,43 @@ impl Face {
         self.say(peer, Message::Unhave(Unhave { start, length }))
     }
 
+    /// A peer says something, and answers are stored or found to be of no known history. Says what is asked for then.
     fn say(&mut self, peer: PeerId, message: Message) -> Vec<(PeerId, u64, bool)> {
         self.replicator
             .handle_message(self.now, peer, message, &self.feed);
         self.asked()
     }
 
-    /// A peer answers, and the answer is stored or left aside. Says what is asked for then.
     fn answer(&mut self, peer: PeerId, data: Data) -> Vec<(PeerId, u64, bool)> {
-        let mut asked = self.say(peer, Message::Data(data.clone()));
+        self.say(peer, Message::Data(data))
+    }
+
+    fn store(&mut self, peer: PeerId, data: Data) {
         let (block, has_value) = (data.index, data.value.is_some());
         let (replicator, feed, now) = (&mut self.replicator, &mut self.feed, self.now);
-        match feed.understands(&data) {
-            true => {
-                feed.store(&data);
-                replicator.handle_stored(now, peer, block, has_value, feed);
-            }
-            false => {
-                let signed = data.nodes[0].size;
-                replicator.handle_unproven(now, peer, block, has_value, signed, feed);
-            }
+        if feed.understands(&data) {
+            feed.store(&data);
+            replicator.handle_stored(now, peer, block, has_value, feed);
+        } else {
+            let signed = data.nodes[0].size;
+            let lost = replicator.handle_unproven(now, peer, data, signed, feed);
+            self.lost.extend(lost.then_some(block));
         }
-        asked.extend(self.asked());
-        asked
     }
 
     fn asked(&mut self) -> Vec<(PeerId, u64, bool)> {
-        self.actions()
-            .into_iter()
-            .filter_map(|action| match action {
+        let mut asked = Vec::new();
+        while let Some(action) = self.replicator.poll_action() {
+            match action {
                 Action::Send {
                     peer,
                     message: Message::Request(Request { index, hash, .. }),
-                } => Some((peer, index, hash == Some(true))),
-                _ => None,
-            })
-            .collect()
+                } => asked.push((peer, index, hash == Some(true))),
+                Action::Store { peer, data } => self.store(peer, data),
+                _ => {}
+            }
+        }
+        asked
     }
 
     fn actions(&mut self) -> Vec<Action> {
@@ -201,16 +205,70 @@ fn a_peer_that_can_show_nothing_is_not_asked_beyond_the_end() {
 }
 
 #[test]
-fn an_answer_that_comes_too_early_is_asked_for_again_once_the_growth_is_stored() {
+fn an_answer_that_comes_too_early_is_kept_until_the_growth_is_stored() {
     let mut face = Face::new(6, true);
     face.want(40);
     face.have(ONE, 0, 100);
-    // Not again while that would only be too early once more.
     assert_eq!(face.answer(ONE, data(40, true, 100)), []);
     face.want(41);
-    assert_eq!(face.asked(), []);
-    let asked = sorted(face.answer(ONE, data(6, false, 100)));
-    assert_eq!(asked, [(ONE, 40, false), (ONE, 41, false)]);
+    assert_eq!(face.asked(), [(ONE, 41, false)]);
+    assert_eq!(face.answer(ONE, data(6, false, 100)), []);
+    assert!(face.feed.has(40) && face.lost.is_empty());
+}
+
+#[test]
+fn of_answers_that_come_too_early_so_many_are_kept_and_no_more_bytes() {
+    let large = |block| Data {
+        value: Some(vec![0; 20 * 1024].into()),
+        ..data(block, true, 100)
+    };
+    let cases: [(fn(u64) -> Data, u64); 2] = [(|block| data(block, true, 100), 16), (large, 3)];
+    for (answer, kept) in cases {
+        let mut face = Face::new(6, true);
+        for block in 40..60 {
+            face.want(block);
+        }
+        let asked = face.have(ONE, 0, 100);
+        assert_eq!((asked[0], asked.len()), ((ONE, 6, true), 21));
+        for block in 40..60 {
+            // Not again while that would only be too early once more.
+            assert_eq!(face.answer(ONE, answer(block)), []);
+        }
+        let lost: Vec<u64> = (40 + kept..60).collect();
+        assert_eq!(face.lost, lost);
+        let again = sorted(face.answer(ONE, data(6, false, 100)));
+        let lost = lost.into_iter().map(|block| (ONE, block, false));
+        assert_eq!(again, lost.collect::<Vec<_>>());
+        assert!((40..40 + kept).all(|block| face.feed.has(block)));
+    }
+}
+
+#[test]
+fn a_kept_answer_is_asked_for_elsewhere_when_what_would_show_the_growth_is_taken_back() {
+    let mut face = Face::new(7, true);
+    face.want(40);
+    assert_eq!(face.have(ONE, 7, 60), [(ONE, 7, true), (ONE, 40, false)]);
+    face.answer(ONE, data(40, true, 67));
+    assert_eq!(face.have(OTHER, 7, 60), []);
+    let asked = face.unhave(ONE, 7);
+    assert_eq!(face.lost, [40]);
+    assert_eq!(asked, [(OTHER, 7, true), (OTHER, 40, false)]);
+}
+
+#[test]
+fn a_kept_answer_is_stored_when_another_peer_shows_the_growth() {
+    let mut face = Face::new(7, true);
+    face.want(40);
+    face.have(ONE, 7, 60);
+    face.answer(ONE, data(40, true, 67));
+    face.want(Wish::Length(60));
+    // The other one is asked since the first lets it wait.
+    face.have(OTHER, 7, 60);
+    face.now += Duration::from_secs(2);
+    face.replicator.handle_timeout(face.now, &face.feed);
+    assert_eq!(face.asked(), [(OTHER, 7, true)]);
+    face.answer(OTHER, data(7, false, 67));
+    assert!(face.feed.has(40) && face.lost.is_empty());
 }
 
 #[test]

@@ -280,10 +280,11 @@ impl World {
             let (id, data) = node.stores.swap_remove(which);
             let has_value = data.value.is_some();
             if !node.feed.understands(&data) {
-                let (block, signed) = (data.index, data.nodes[0].size);
-                node.left_aside += 1;
-                node.replicator
-                    .handle_unproven(now, id, block, has_value, signed, &node.feed);
+                let signed = data.nodes[0].size;
+                let lost = node
+                    .replicator
+                    .handle_unproven(now, id, data, signed, &node.feed);
+                node.left_aside += u64::from(lost);
                 return;
             }
             node.feed.store(&data);
