@@ -12,6 +12,7 @@ use storage::{Batch, File};
 
 use crate::{
     Commit, Error, Event, Feed, Kind,
+    feed::Learnt,
     layout::{node_offset, signature_offset},
     notes::Notes,
     pages::write_pages,
@@ -152,7 +153,7 @@ impl AppendPlan {
             changes: self.changes,
             roots: self.growth.roots,
             kind: self.kind,
-            pairs: Vec::new(),
+            learnt: Learnt::default(),
             notes: self.notes,
             events,
         }

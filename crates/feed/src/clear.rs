@@ -13,8 +13,8 @@ use merkle::Roots;
 use storage::{Batch, File, Read};
 
 use crate::{
-    Commit, Damage, Error, Event, Feed, Kind, get::offset, layout::NodeReads, notes::Notes,
-    pages::write_pages,
+    Commit, Damage, Error, Event, Feed, Kind, feed::Learnt, get::offset, layout::NodeReads,
+    notes::Notes, pages::write_pages,
 };
 
 /// Blocks that are to be cleared: the nodes that tell where their bytes are.
@@ -139,7 +139,7 @@ impl ClearPlan {
             changes: self.changes,
             roots: self.roots,
             kind: self.kind,
-            pairs: Vec::new(),
+            learnt: Learnt::default(),
             notes: self.notes,
             events,
         })

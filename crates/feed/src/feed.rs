@@ -11,7 +11,13 @@ use flat_tree::Index;
 use merkle::{Fork, Pair, Roots, is_linked, proving_blocks};
 use storage::{Batch, File};
 
-use crate::{Error, ForkPolicy, Recovery, behind::Behind, hints::Hints, notes::Notes};
+use crate::{
+    Error, ForkPolicy, Recovery,
+    behind::Behind,
+    hints::Hints,
+    notes::Notes,
+    places::{Place, Places},
+};
 
 /// The log of one feed: its key, its roots, and which blocks and hashes are stored.
 ///
@@ -55,6 +61,7 @@ pub struct Feed {
     pub(crate) roots: Roots,
     pub(crate) bitfield: Bitfield,
     pub(crate) hints: Hints,
+    pub(crate) places: Places,
     pub(crate) forks: Vec<Fork>,
     pub(crate) max_length: u64,
     pub(crate) fork_policy: ForkPolicy,
@@ -187,7 +194,7 @@ impl Feed {
             changes: self.bitfield.draft().finish(),
             roots: self.roots.clone(),
             kind: self.kind,
-            pairs: Vec::new(),
+            learnt: Learnt::default(),
             notes: Notes::default(),
             events: Vec::new(),
         })
@@ -202,7 +209,13 @@ impl Feed {
         for event in &commit.events {
             match event {
                 // Only what peers bring makes a feed grow with that event.
-                Event::Grown { length } => self.meet(self.length(), *length),
+                Event::Grown { length } => {
+                    self.meet(self.length(), *length);
+                    if self.fork_policy == ForkPolicy::Compat {
+                        // It may be of another history.
+                        self.places.forget();
+                    }
+                }
                 // What has come once may be cleared again.
                 Event::Clear { .. } => self.catch_up(),
                 _ => {}
@@ -212,10 +225,10 @@ impl Feed {
         self.kind = commit.kind;
         self.notes = commit.notes;
         self.bitfield.apply(commit.changes);
-        commit
-            .pairs
-            .into_iter()
-            .for_each(|pair| self.hints.add(pair));
+        let Learnt { pairs, places } = commit.learnt;
+        pairs.into_iter().for_each(|pair| self.hints.add(pair));
+        self.places
+            .note(places, |block| self.bitfield.has_block(block));
         commit.events
     }
 
@@ -278,10 +291,16 @@ pub struct Commit {
     pub(crate) changes: Changes,
     pub(crate) roots: Roots,
     pub(crate) kind: Kind,
-    /// To be remembered, and not written.
-    pub(crate) pairs: Vec<Pair>,
+    pub(crate) learnt: Learnt,
     pub(crate) notes: Notes,
     pub(crate) events: Vec<Event>,
+}
+
+/// What is to be remembered, and not written.
+#[derive(Debug, Default)]
+pub(crate) struct Learnt {
+    pub(crate) pairs: Vec<Pair>,
+    pub(crate) places: Vec<Place>,
 }
 
 impl Commit {

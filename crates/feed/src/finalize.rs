@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use storage::{Batch, File};
 
-use crate::{Commit, Error, Event, Feed, Kind, feed::static_key};
+use crate::{
+    Commit, Error, Event, Feed, Kind,
+    feed::{Learnt, static_key},
+};
 
 impl Feed {
     /// Makes the commit that ends a static feed, which then has its key, can be copied, and can't grow. There
@@ -29,7 +32,7 @@ impl Feed {
             changes: self.bitfield.draft().finish(),
             roots: self.roots.clone(),
             kind: Kind::Static,
-            pairs: [].into(),
+            learnt: Learnt::default(),
             notes: self.notes.clone(),
             events: [Event::Finalized { key }].into(),
         })

@@ -58,6 +58,7 @@ mod notes;
 mod open;
 mod options;
 mod pages;
+mod places;
 mod prove;
 mod put;
 mod range;

@@ -12,7 +12,8 @@ use flat_tree::Index;
 use storage::{Batch, File, Read};
 
 use crate::{
-    Commit, Error, Event, Feed, layout::node_offset, pages::write_pages, recover::Rebuild,
+    Commit, Error, Event, Feed, feed::Learnt, layout::node_offset, pages::write_pages,
+    recover::Rebuild,
 };
 
 /// Mending that is going on.
@@ -129,7 +130,7 @@ impl Mending {
             changes,
             roots: feed.roots.clone(),
             kind: feed.kind,
-            pairs: Vec::new(),
+            learnt: Learnt::default(),
             notes,
             events: lost.iter().map(|blocks| Event::Clear { blocks }).collect(),
         };

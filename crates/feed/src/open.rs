@@ -26,6 +26,7 @@ use crate::{
     layout::{NodeReads, SIGNATURE, signature_offset},
     loading::Loading,
     notes::Notes,
+    places::Places,
     prove::parse_signature,
     recover::{Claim, Recovering, Terms, index_print},
 };
@@ -437,6 +438,7 @@ impl Opening {
             roots,
             bitfield,
             hints: Hints::default(),
+            places: Places::default(),
             forks: Vec::new(),
             max_length: options.max_length,
             fork_policy: options.fork_policy,

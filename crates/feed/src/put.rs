@@ -6,19 +6,21 @@ use alloc::{
 };
 use core::fmt;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use crypto::{
     Hash, PublicKey, Signable, Signature, SignatureError, Verified, leaf_hash, leaf_hashes,
 };
 use flat_tree::{Index, full_roots};
-use merkle::{Accepted, Check, Checked, Node, Pair, Proof, Roots, insert};
+use merkle::{Accepted, Check, Checked, Node, Proof, Roots, insert};
 use storage::{Batch, File, Read};
 
 use crate::{
-    Commit, Error, Event, Feed, ForkPolicy, Kind, PutError,
+    Commit, Error, Event, Feed, ForkPolicy, PutError,
+    feed::{Kind, Learnt},
     get::offset,
     layout::{NodeReads, Nodes, node_offset, signature_offset},
     pages::write_pages,
+    places::Place,
 };
 
 /// Something from a peer that is to be checked.
@@ -47,6 +49,8 @@ struct Claim {
     check: Check,
     block: u64,
     value: Option<Bytes>,
+    /// Where the block begins, if that is known.
+    start: Option<u64>,
 }
 
 impl Feed {
@@ -89,14 +93,15 @@ impl Feed {
             check,
             block,
             value,
+            start: self.places.start(block),
         })
     }
 
-    /// The nodes that decide about a claim, and those that tell the place of its block: it follows from the roots before it, of
-    /// which those that aren't stored are in the proof.
+    /// The nodes that decide about a claim, and those that tell the place of its block if it isn't known: it follows from the
+    /// roots before it, of which those that aren't stored are in the proof.
     fn wanted<'a>(&'a self, claim: &'a Claim) -> impl Iterator<Item = Index> + 'a {
-        let before = full_roots(claim.block)
-            .filter(|root| claim.value.is_some() && self.bitfield.has_node(*root));
+        let before = full_roots(claim.block).take_while(|_| claim.is_to_be_placed());
+        let before = before.filter(|root| self.bitfield.has_node(*root));
         claim.check.reads().iter().copied().chain(before)
     }
 
@@ -104,11 +109,12 @@ impl Feed {
     /// blocks that this happened to are returned. Two that [grow](Put::growth) to different lengths aren't shown to be of one
     /// history, and count as contradicting under [`ForkPolicy::Strict`].
     pub fn commit_puts(&self, puts: Vec<Put>) -> (Commit, Vec<u64>) {
+        let (puts, refused) = self.agreeing(puts);
         let mut merged = Merged::new(self);
         for put in puts {
             merged.add(put);
         }
-        merged.finish()
+        (merged.finish(), refused)
     }
 }
 
@@ -160,9 +166,12 @@ impl Claim {
             .collect::<Result<Vec<_>, _>>()
             .map_err(PutError::Local)?;
         let leaf = hash.zip(self.value.as_ref().map(|value| value.len() as u64));
-        let before = full_roots(self.block)
-            .filter_map(|root| nodes.get(root).copied())
-            .collect();
+        let before = match self.is_to_be_placed() {
+            true => full_roots(self.block)
+                .filter_map(|root| nodes.get(root).copied())
+                .collect(),
+            false => Vec::new(),
+        };
         Ok(PutCheck {
             key: self.key,
             strict: self.strict,
@@ -170,8 +179,13 @@ impl Claim {
             block: self.block,
             checked: self.check.finish(&stored, leaf)?,
             value: self.value,
+            start: self.start,
             before,
         })
+    }
+
+    fn is_to_be_placed(&self) -> bool {
+        self.value.is_some() && self.start.is_none()
     }
 }
 
@@ -184,7 +198,8 @@ pub struct PutCheck {
     block: u64,
     checked: Checked,
     value: Option<Bytes>,
-    /// The stored ones of the roots before the block.
+    start: Option<u64>,
+    /// The stored ones of the roots before the block, unless its place is known.
     before: Vec<Node>,
 }
 
@@ -226,14 +241,15 @@ impl PutCheck {
             let known = self.before.iter().chain(accepted.verified());
             known.into_iter().find(|node| node.index == index)
         };
-        let offset = match self.value {
-            Some(_) => offset(accepted.block(), find).map_err(PutError::Local)?,
-            None => 0,
+        let start = match (&self.value, self.start) {
+            (Some(_), Some(start)) => start,
+            (Some(_), None) => offset(accepted.block(), find).map_err(PutError::Local)?,
+            (None, _) => 0,
         };
         Ok(Put {
             accepted,
             value: self.value,
-            offset,
+            start,
         })
     }
 }
@@ -243,13 +259,27 @@ impl PutCheck {
 pub struct Put {
     accepted: Accepted,
     value: Option<Bytes>,
-    offset: u64,
+    start: u64,
 }
 
 impl Put {
     /// The length to which it makes the feed grow, if it does.
     pub fn growth(&self) -> Option<u64> {
         self.accepted.growth().map(Roots::length)
+    }
+
+    /// What follows of where blocks begin, if there is a block: its own place, that of the next one, and that of the one after it if
+    /// the size of the next is known.
+    fn places(&self) -> impl Iterator<Item = Place> {
+        let (block, start) = (self.accepted.block(), self.start);
+        let own = self.value.is_some().then_some(Place { block, start });
+        let next = own.and_then(|own| own.followed_by(self.accepted.leaf().size));
+        let beside = self.accepted.verified().get(1);
+        let third = next.and_then(|next| {
+            let leaf = beside.filter(|node| node.index == Index::from_block(next.block))?;
+            next.followed_by(leaf.size)
+        });
+        [own, next, third].into_iter().flatten()
     }
 }
 
@@ -272,61 +302,70 @@ debug!(Claim, |claim| claim.block);
 debug!(PutCheck, |check| check.block);
 debug!(Put, |put| put.accepted.block());
 
+impl Feed {
+    /// Those puts that don't contradict one before them, and the blocks of the others.
+    fn agreeing(&self, puts: Vec<Put>) -> (Vec<Put>, Vec<u64>) {
+        let strict = self.fork_policy == ForkPolicy::Strict;
+        let mut nodes: Vec<&Node> = puts
+            .iter()
+            .flat_map(|put| put.accepted.new_nodes())
+            .collect();
+        nodes.sort_unstable_by_key(|node| node.index);
+        let mut side_by_side = nodes.iter().zip(nodes.iter().skip(1));
+        let contradicts = side_by_side.any(|(one, other)| one.index == other.index && one != other);
+        let mut growths = puts.iter().filter_map(Put::growth);
+        let growth = growths.next();
+        if !contradicts && !(strict && growths.any(|other| Some(other) != growth)) {
+            return (puts, Vec::new());
+        }
+        let (mut nodes, mut growth) = (BTreeMap::new(), None);
+        let (agreeing, others): (Vec<Put>, Vec<Put>) = puts.into_iter().partition(|put| {
+            let new = put.accepted.new_nodes().iter();
+            let differs = |node: &Node| nodes.get(&node.index).is_some_and(|other| *other != *node);
+            let grows_otherwise =
+                growth.is_some() && put.growth().is_some_and(|length| Some(length) != growth);
+            if new.clone().any(differs) || strict && grows_otherwise {
+                return false;
+            }
+            nodes.extend(new.map(|node| (node.index, *node)));
+            growth = growth.or(put.growth());
+            true
+        });
+        (
+            agreeing,
+            others.iter().map(|put| put.accepted.block()).collect(),
+        )
+    }
+}
+
 /// Everything that goes into one commit.
 struct Merged<'a> {
     feed: &'a Feed,
-    nodes: BTreeMap<Index, Node>,
-    blocks: BTreeMap<u64, Bytes>,
-    stored: BTreeSet<u64>,
+    nodes: Vec<Node>,
+    blocks: Vec<(Place, Bytes)>,
     signatures: BTreeMap<u64, Signature>,
     growth: Option<Roots>,
     kind: Kind,
-    pairs: Vec<Pair>,
-    events: Vec<Event>,
-    refused: Vec<u64>,
+    learnt: Learnt,
 }
 
 impl<'a> Merged<'a> {
     fn new(feed: &'a Feed) -> Self {
         Merged {
             feed,
-            nodes: BTreeMap::new(),
-            blocks: BTreeMap::new(),
-            stored: BTreeSet::new(),
+            nodes: Vec::new(),
+            blocks: Vec::new(),
             signatures: BTreeMap::new(),
             growth: None,
             kind: feed.kind,
-            pairs: Vec::new(),
-            events: Vec::new(),
-            refused: Vec::new(),
+            learnt: Learnt::default(),
         }
     }
 
     fn add(&mut self, put: Put) {
-        let block = put.accepted.block();
-        let differs = |node: &Node| {
-            self.nodes
-                .get(&node.index)
-                .is_some_and(|other| other != node)
-        };
-        let other_growth = |length| {
-            let growth = self.growth.as_ref().map(Roots::length);
-            growth.is_some_and(|growth| growth != length)
-        };
-        let strict = self.feed.fork_policy == ForkPolicy::Strict;
-        if put.accepted.verified().iter().any(differs)
-            || strict && put.growth().is_some_and(other_growth)
-        {
-            self.refused.push(block);
-            return;
-        }
-        self.nodes.extend(
-            put.accepted
-                .new_nodes()
-                .iter()
-                .map(|node| (node.index, *node)),
-        );
-        self.pairs.extend(put.accepted.pair());
+        self.nodes.extend_from_slice(put.accepted.new_nodes());
+        self.learnt.pairs.extend(put.accepted.pair());
+        self.learnt.places.extend(put.places());
         if let Some((length, signature)) = put.accepted.signature() {
             self.signatures.insert(length, signature);
         }
@@ -340,91 +379,100 @@ impl<'a> Merged<'a> {
                 self.growth = Some(roots.clone());
             }
         }
-        let Some(value) = put.value else { return };
-        if !self.feed.bitfield.has_block(block) && self.stored.insert(block) {
-            self.events.push(Event::Download {
-                block,
-                len: value.len(),
-            });
-            if !value.is_empty() {
-                self.blocks.insert(put.offset, value);
-            }
+        let (block, start) = (put.accepted.block(), put.start);
+        if let Some(value) = put.value
+            && !self.feed.bitfield.has_block(block)
+        {
+            self.blocks.push((Place { block, start }, value));
         }
     }
 
-    fn finish(self) -> (Commit, Vec<u64>) {
+    fn finish(mut self) -> Commit {
+        self.nodes.sort_unstable_by_key(|node| node.index);
+        self.nodes.dedup_by_key(|node| node.index);
+        let mut events = Vec::with_capacity(self.blocks.len() + 1);
+        if let Some(roots) = &self.growth {
+            let length = roots.length();
+            events.push(Event::Grown { length });
+        }
+        let mut stored = BTreeSet::new();
+        self.blocks.retain(|(place, _)| stored.insert(place.block));
+        events.extend(self.blocks.iter().map(|(place, value)| Event::Download {
+            block: place.block,
+            len: value.len(),
+        }));
         let mut batch = Batch::new();
         let notes = self.feed.begin(&mut batch);
-        if self.blocks.is_empty() && !self.stored.is_empty() {
+        self.blocks.retain(|(_, value)| !value.is_empty());
+        if self.blocks.is_empty() && !stored.is_empty() {
             // JavaScript finds an empty block bad where there is no file to read it from.
             batch.write(File::Data, 0, Bytes::new());
         }
         for (offset, parts) in block_runs(self.blocks) {
             batch.write_parts(File::Data, offset, parts);
         }
-        for (offset, bytes) in node_runs(self.nodes.values()) {
-            batch.write(File::Tree, offset, bytes.into());
+        for (offset, bytes) in node_runs(&self.nodes) {
+            batch.write(File::Tree, offset, bytes);
         }
         for (length, signature) in &self.signatures {
             let bytes = Bytes::copy_from_slice(signature.as_bytes());
             batch.write(File::Signatures, signature_offset(*length), bytes);
         }
         let mut draft = self.feed.bitfield.draft();
-        for index in self.nodes.keys() {
-            insert(&mut draft, *index);
+        for node in &self.nodes {
+            insert(&mut draft, node.index);
         }
-        for block in self.stored {
+        for block in stored {
             draft.set_block(block, true);
         }
         let changes = draft.finish();
         write_pages(&mut batch, &changes);
-
-        let mut events = self.events;
-        if let Some(roots) = &self.growth {
-            let length = roots.length();
-            events.insert(0, Event::Grown { length });
-        }
-        let commit = Commit {
+        Commit {
             batch,
             changes,
             roots: self.growth.unwrap_or_else(|| self.feed.roots.clone()),
             kind: self.kind,
-            pairs: self.pairs,
+            learnt: self.learnt,
             notes,
             events,
-        };
-        (commit, self.refused)
+        }
     }
 }
 
 /// Joins blocks that touch, so that each run is one write.
-fn block_runs(blocks: BTreeMap<u64, Bytes>) -> Vec<(u64, Vec<Bytes>)> {
+fn block_runs(mut blocks: Vec<(Place, Bytes)>) -> Vec<(u64, Vec<Bytes>)> {
+    blocks.sort_unstable_by_key(|(place, _)| place.start);
     let mut runs: Vec<(u64, Vec<Bytes>)> = Vec::new();
     let mut end = None;
-    for (offset, block) in blocks {
-        let next = offset + block.len() as u64;
+    for (Place { start, .. }, block) in blocks {
+        let next = start + block.len() as u64;
         match runs.last_mut() {
-            Some((_, parts)) if end == Some(offset) => parts.push(block),
-            _ => runs.push((offset, Vec::from([block]))),
+            Some((_, parts)) if end == Some(start) => parts.push(block),
+            _ => runs.push((start, Vec::from([block]))),
         }
         end = Some(next);
     }
     runs
 }
 
-/// The same for nodes, which come in order.
-fn node_runs<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> Vec<(u64, Vec<u8>)> {
-    let mut runs: Vec<(u64, Vec<u8>)> = Vec::new();
+/// The same for nodes, which come in order. All runs share one piece of memory.
+fn node_runs(nodes: &[Node]) -> Vec<(u64, Bytes)> {
+    let mut bytes = BytesMut::with_capacity(nodes.len() * Node::LEN);
     for node in nodes {
-        let offset = node_offset(node.index);
-        match runs.last_mut() {
-            Some((start, run)) if *start + run.len() as u64 == offset => {
-                run.extend_from_slice(&node.to_bytes());
-            }
-            _ => runs.push((offset, node.to_bytes().into())),
-        }
+        bytes.extend_from_slice(&node.to_bytes());
     }
-    runs
+    let mut bytes = bytes.freeze();
+    let touch = |one: &Node, other: &Node| {
+        node_offset(one.index) + Node::LEN as u64 == node_offset(other.index)
+    };
+    let runs = nodes.chunk_by(touch).filter_map(|run| {
+        let first = run.first()?;
+        Some((
+            node_offset(first.index),
+            bytes.split_to(run.len() * Node::LEN),
+        ))
+    });
+    runs.collect()
 }
 
 impl From<Error> for PutError {

@@ -436,8 +436,8 @@ fn find_anywhere(
     find: impl Fn(&Peer, Range<u64>) -> Option<u64>,
 ) -> Option<u64> {
     let mut lanes = core::mem::take(&mut peer.lanes);
-    // Answers may overtake one another: with more lanes than requests there is one whose last block has come.
-    let (count, end) = (2 * peer.flight.window(), peer.claims.length().min(reach));
+    // Answers may overtake one another: with more lanes than pairs of requests there is one whose last block has come.
+    let (count, end) = (peer.flight.window(), peer.claims.length().min(reach));
     let is_here = |block| local.has(block);
     let found = lanes.find(rng, count, (blocks, end), is_here, |within| {
         find(peer, within.start..within.end.min(reach))
