@@ -69,18 +69,22 @@ impl RangeSet {
             return 0;
         }
         let mut removed = 0;
-        while let Some((&from, &to)) = self.runs.range(..range.end).next_back() {
+        while let Some((&from, end)) = self.runs.range_mut(..range.end).next_back() {
+            let to = *end;
             if to <= range.start {
                 break;
             }
-            self.runs.remove(&from);
+            removed += to.min(range.end) - from.max(range.start);
+            match from < range.start {
+                true => *end = range.start,
+                false => drop(self.runs.remove(&from)),
+            }
             if to > range.end {
                 self.runs.insert(range.end, to);
             }
-            if from < range.start {
-                self.runs.insert(from, range.start);
+            if from <= range.start {
+                break;
             }
-            removed += to.min(range.end) - from.max(range.start);
         }
         removed
     }

@@ -8,13 +8,14 @@ use bytes::Bytes;
 use core::ops::Range;
 use crypto::{Dialect, DiscoveryKey, KeyPair, PublicKey};
 use flat_tree::Index;
-use merkle::{Fork, Pair, Roots, is_linked, proving_blocks};
+use merkle::{Fork, Node, Pair, Roots, is_linked, proving_blocks};
 use storage::{Batch, File};
 
 use crate::{
     Error, ForkPolicy, Recovery,
     behind::Behind,
     hints::Hints,
+    layout::node_offset,
     notes::Notes,
     places::{Place, Places},
 };
@@ -225,7 +226,7 @@ impl Feed {
         self.kind = commit.kind;
         self.notes = commit.notes;
         self.bitfield.apply(commit.changes);
-        let Learnt { pairs, places } = commit.learnt;
+        let Learnt { pairs, places, .. } = commit.learnt;
         pairs.into_iter().for_each(|pair| self.hints.add(pair));
         self.places
             .note(places, |block| self.bitfield.has_block(block));
@@ -301,12 +302,20 @@ pub struct Commit {
 pub(crate) struct Learnt {
     pub(crate) pairs: Vec<Pair>,
     pub(crate) places: Vec<Place>,
+    pub(crate) nodes: Vec<Node>,
 }
 
 impl Commit {
     /// What is to be written, in the order in which it may reach the disk.
     pub fn batch(&self) -> &Batch {
         &self.batch
+    }
+
+    /// The nodes that peers sent and that proofs of other blocks may end at, as they are written to the tree: for a cache, since they are
+    /// wanted soon. Leaves of blocks that came themselves aren't.
+    pub fn nodes(&self) -> impl Iterator<Item = (u64, [u8; Node::LEN])> {
+        let nodes = self.learnt.nodes.iter();
+        nodes.map(|node| (node_offset(node.index), node.to_bytes()))
     }
 }
 

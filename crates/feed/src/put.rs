@@ -364,6 +364,13 @@ impl<'a> Merged<'a> {
 
     fn add(&mut self, put: Put) {
         self.nodes.extend_from_slice(put.accepted.new_nodes());
+        if let [leaf, beside, parent, ..] = put.accepted.verified()
+            && parent.index == leaf.index.parent()
+            && parent.index == beside.index.parent()
+        {
+            // Though it may be stored: with it the two leaves are one write.
+            self.nodes.push(*parent);
+        }
         self.learnt.pairs.extend(put.accepted.pair());
         self.learnt.places.extend(put.places());
         if let Some((length, signature)) = put.accepted.signature() {
@@ -422,11 +429,17 @@ impl<'a> Merged<'a> {
         for node in &self.nodes {
             insert(&mut draft, node.index);
         }
-        for block in stored {
-            draft.set_block(block, true);
+        for block in &stored {
+            draft.set_block(*block, true);
         }
         let changes = draft.finish();
         write_pages(&mut batch, &changes);
+        let its_own = |node: &Node| {
+            let leaf = node.index.depth() == 0;
+            leaf && stored.contains(&node.index.first_block())
+        };
+        self.nodes.retain(|node| !its_own(node));
+        self.learnt.nodes = self.nodes;
         Commit {
             batch,
             changes,

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use feed::{GROUP, Group};
 use merkle::Node;
 use quick_cache::sync::Cache;
-use storage::{Batch, File, FileSet, Op, Read};
+use storage::{File, FileSet, Read};
 
 use crate::Result;
 
@@ -125,31 +125,10 @@ impl NodeCache {
         Ok(replies.collect())
     }
 
-    /// Keeps the nodes that were just written: those that peers send are needed for the next proofs.
-    pub(crate) fn learn(&self, batch: &Batch) {
-        let Some(Caches { nodes: cache, .. }) = &self.0 else {
-            return;
-        };
-        for op in batch.ops() {
-            let Op::Write {
-                file: File::Tree,
-                offset,
-                parts,
-            } = op
-            else {
-                continue;
-            };
-            if parts
-                .iter()
-                .any(|part| !part.len().is_multiple_of(Node::LEN))
-            {
-                // The header.
-                continue;
-            }
-            let nodes = parts.iter().flat_map(|part| part.chunks(Node::LEN));
-            for (offset, node) in (*offset..).step_by(Node::LEN).zip(nodes) {
-                learn(cache, offset, node);
-            }
+    /// Keeps nodes that were just written, by their offset: those that peers send are needed for the next proofs.
+    pub(crate) fn learn(&self, nodes: impl Iterator<Item = (u64, [u8; Node::LEN])>) {
+        if let Some(Caches { nodes: cache, .. }) = &self.0 {
+            nodes.for_each(|(offset, node)| cache.insert(offset, node));
         }
     }
 }

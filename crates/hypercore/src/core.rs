@@ -17,10 +17,10 @@ use std::{
 use bytes::Bytes;
 use crypto::{Dialect, DiscoveryKey, PublicKey};
 use event_listener::{Event as Wake, EventListener};
-use feed::{BlockRead, Feed};
+use feed::{BlockRead, Commit, Feed};
 use noise::KeyPair;
 use replicate::{Config, Limits, PeerId, Replicator};
-use storage::{Batch, FileSet, Read};
+use storage::{FileSet, Read};
 
 use crate::{
     Error, Event, Events, Result,
@@ -239,9 +239,9 @@ impl Core {
         Ok(place)
     }
 
-    /// Keeps the nodes that a batch has written.
-    pub(crate) fn learn_nodes(&self, batch: &Batch) {
-        self.nodes.learn(batch);
+    /// Keeps the nodes that a commit has written.
+    pub(crate) fn learn_nodes(&self, commit: &Commit) {
+        self.nodes.learn(commit.nodes());
     }
 
     /// Forgets the nodes that were read so far: some of them were damaged, and are made again.

@@ -198,7 +198,7 @@ impl Core {
     ) -> Result<()> {
         self.commit_batch(commit.batch(), barriers)?;
         if source.is_some() {
-            self.learn_nodes(commit.batch());
+            self.learn_nodes(&commit);
         }
         self.apply(commit, source, tell)
     }

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::{ops::Range, time::Duration};
 
+use bitfield::RangeSet;
 use wire::{Have, Message, Unhave};
 
 use crate::{Action, Local, PeerId, Replicator};
@@ -41,17 +42,18 @@ impl Replicator {
         for &(block, has_value) in stored {
             self.note_stored(id, block, has_value);
         }
+        let new = stored.iter().filter(|(_, has_value)| *has_value);
+        let new: Vec<Range<u64>> = runs(new.map(|(block, _)| *block));
+        for blocks in &new {
+            self.note_new(Some(id), blocks.clone());
+        }
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.idle_at = None;
         }
         // They may be what the proofs of an older feed lead to.
         let older = self.peers.values_mut().filter(|peer| peer.older.is_some());
         older.for_each(|peer| peer.idle_at = None);
-        let new = stored.iter().filter(|(_, has_value)| *has_value);
-        let new: Vec<Range<u64>> = new
-            .map(|(block, _)| *block..block.saturating_add(1))
-            .collect();
-        if new.len() < stored.len() {
+        if stored.iter().any(|(_, has_value)| !has_value) {
             // A hash kept the block itself from being asked for.
             self.epoch += 1;
         }
@@ -74,9 +76,6 @@ impl Replicator {
             if peer.remote_wants_acks {
                 self.send(id, Message::Have(acknowledgement(block)));
             }
-        }
-        if has_value {
-            self.note_new(Some(id), block..block.saturating_add(1));
         }
         if let Some(wish) = wish {
             self.wishes.answered(wish, &mut self.actions);
@@ -164,22 +163,37 @@ impl Replicator {
         if let Some(everything) = &mut self.everything {
             everything.cleared.remove(blocks.clone());
         }
-        if self.config.uploading {
-            for (&id, peer) in &mut self.peers {
-                // Who has the block needn't be told; JavaScript tells everybody but the source.
-                let single = blocks.end - blocks.start == 1;
-                let knows = single && peer.claims.contains(blocks.start);
-                if !peer.remote_listens {
-                    continue;
-                }
-                // It may be taking that back just now: then it is told when its Unhave comes.
-                let withhold = source == Some(id) || knows;
-                if withhold && peer.withheld.runs() < self.config.limits.runs {
+        if !self.config.uploading {
+            return;
+        }
+        let limit = self.config.limits.runs;
+        for (&id, peer) in &mut self.peers {
+            if !peer.remote_listens {
+                continue;
+            }
+            // Who has a block needn't be told; JavaScript tells everybody but the source. It may be taking that back just now: then
+            // it is told when its Unhave comes.
+            if source == Some(id) {
+                if peer.withheld.runs() < limit {
                     peer.withheld.insert(blocks.clone());
-                } else if source != Some(id) {
-                    peer.news.insert(blocks.clone());
-                    self.newsy.insert(id);
                 }
+                continue;
+            }
+            let single = blocks.end - blocks.start == 1;
+            let known: Vec<Range<u64>> = match source.is_some() || single {
+                true => peer.claims.blocks().intersection(blocks.clone()).collect(),
+                false => Vec::new(),
+            };
+            let mut news: RangeSet = core::iter::once(blocks.clone()).collect();
+            for run in known {
+                if peer.withheld.runs() < limit {
+                    news.remove(run.clone());
+                    peer.withheld.insert(run);
+                }
+            }
+            if !news.is_empty() {
+                peer.news.extend(news.iter());
+                self.newsy.insert(id);
             }
         }
     }
@@ -189,6 +203,19 @@ impl Replicator {
         self.wishes.stored(blocks, local, &mut self.actions);
         self.wishes.grown(local.length(), &mut self.actions);
     }
+}
+
+/// Blocks that follow one another, joined.
+fn runs(blocks: impl Iterator<Item = u64>) -> Vec<Range<u64>> {
+    let mut runs: Vec<Range<u64>> = Vec::new();
+    for block in blocks {
+        let end = block.saturating_add(1);
+        match runs.last_mut() {
+            Some(run) if run.end == block => run.end = end,
+            _ => runs.push(block..end),
+        }
+    }
+    runs
 }
 
 /// News of stored blocks. JavaScript leaves out a length of one.

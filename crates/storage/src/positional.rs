@@ -39,12 +39,18 @@ pub(crate) fn read(file: &fs::File, offset: u64, out: &mut [u8]) -> io::Result<u
 
 /// Writes all parts back to back.
 pub(crate) fn write(file: &fs::File, offset: u64, parts: &[&[u8]]) -> io::Result<()> {
-    let mut slices: std::vec::Vec<io::IoSlice<'_>> = parts
-        .iter()
-        .filter(|part| !part.is_empty())
-        .map(|part| io::IoSlice::new(part))
-        .collect();
-    let mut left = &mut slices[..];
+    if let [part] = parts {
+        return write_slices(file, offset, &mut [io::IoSlice::new(part)]);
+    }
+    let mut slices: std::vec::Vec<io::IoSlice<'_>> =
+        parts.iter().map(|part| io::IoSlice::new(part)).collect();
+    write_slices(file, offset, &mut slices)
+}
+
+fn write_slices(file: &fs::File, offset: u64, slices: &mut [io::IoSlice<'_>]) -> io::Result<()> {
+    let mut left = slices;
+    // Those of no bytes.
+    io::IoSlice::advance_slices(&mut left, 0);
     let mut offset = offset;
     while !left.is_empty() {
         match os::write_at(file, left, offset) {

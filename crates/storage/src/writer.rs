@@ -6,8 +6,8 @@
 //! Sync    write, sync ── write pages, sync
 //! ```
 //!
-//! A write that fails in front of the first barrier has spoilt nothing: it went to places that nothing refers to, and the
-//! next batch writes to them again. A page of the bitfield that can't be written stays in memory and is written later: what
+//! A write that fails in front of the first barrier has spoilt nothing: it went to places that nothing refers to, or that hold what
+//! was to be written already, and the next batch writes to them again. A page of the bitfield that can't be written stays in memory and is written later: what
 //! it stands for is stored, and the bits follow from that. Only a failed sync leaves the set in doubt, because the system
 //! may then show bytes that the disk never got; and so does a backend that panics.
 
@@ -197,8 +197,14 @@ impl Writer {
         parts: &[Bytes],
     ) -> Result<(), Error> {
         self.unsynced.insert(file);
-        let parts: Vec<&[u8]> = parts.iter().map(|part| &part[..]).collect();
-        let written = files.access(file)?.write(offset, &parts);
+        let access = files.access(file)?;
+        let written = match parts {
+            [part] => access.write(offset, &[part]),
+            parts => {
+                let parts: Vec<&[u8]> = parts.iter().map(|part| &part[..]).collect();
+                access.write(offset, &parts)
+            }
+        };
         written.map_err(|error| error.of(file))
     }
 
