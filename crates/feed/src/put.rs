@@ -268,18 +268,16 @@ impl Put {
         self.accepted.growth().map(Roots::length)
     }
 
-    /// What follows of where blocks begin, if there is a block: its own place, that of the next one, and that of the one after it if
-    /// the size of the next is known.
-    fn places(&self) -> impl Iterator<Item = Place> {
-        let (block, start) = (self.accepted.block(), self.start);
-        let own = self.value.is_some().then_some(Place { block, start });
-        let next = own.and_then(|own| own.followed_by(self.accepted.leaf().size));
+    /// What follows of it for the places of others, if there is a block.
+    fn place(&self) -> Option<Place> {
+        let (block, value) = (self.accepted.block(), self.value.as_ref()?);
         let beside = self.accepted.verified().get(1);
-        let third = next.and_then(|next| {
-            let leaf = beside.filter(|node| node.index == Index::from_block(next.block))?;
-            next.followed_by(leaf.size)
-        });
-        [own, next, third].into_iter().flatten()
+        let next = beside.filter(|node| node.index == Index::from_block(block + 1));
+        Some(Place {
+            block,
+            end: self.start.checked_add(value.len() as u64)?,
+            next_size: next.map(|leaf| leaf.size),
+        })
     }
 }
 
@@ -342,7 +340,8 @@ impl Feed {
 struct Merged<'a> {
     feed: &'a Feed,
     nodes: Vec<Node>,
-    blocks: Vec<(Place, Bytes)>,
+    /// Their numbers, and where they begin.
+    blocks: Vec<(u64, u64, Bytes)>,
     signatures: BTreeMap<u64, Signature>,
     growth: Option<Roots>,
     kind: Kind,
@@ -372,7 +371,7 @@ impl<'a> Merged<'a> {
             self.nodes.push(*parent);
         }
         self.learnt.pairs.extend(put.accepted.pair());
-        self.learnt.places.extend(put.places());
+        self.learnt.places.extend(put.place());
         if let Some((length, signature)) = put.accepted.signature() {
             self.signatures.insert(length, signature);
         }
@@ -390,7 +389,7 @@ impl<'a> Merged<'a> {
         if let Some(value) = put.value
             && !self.feed.bitfield.has_block(block)
         {
-            self.blocks.push((Place { block, start }, value));
+            self.blocks.push((block, start, value));
         }
     }
 
@@ -403,14 +402,14 @@ impl<'a> Merged<'a> {
             events.push(Event::Grown { length });
         }
         let mut stored = BTreeSet::new();
-        self.blocks.retain(|(place, _)| stored.insert(place.block));
-        events.extend(self.blocks.iter().map(|(place, value)| Event::Download {
-            block: place.block,
+        self.blocks.retain(|(block, ..)| stored.insert(*block));
+        events.extend(self.blocks.iter().map(|(block, _, value)| Event::Download {
+            block: *block,
             len: value.len(),
         }));
         let mut batch = Batch::new();
         let notes = self.feed.begin(&mut batch);
-        self.blocks.retain(|(_, value)| !value.is_empty());
+        self.blocks.retain(|(.., value)| !value.is_empty());
         if self.blocks.is_empty() && !stored.is_empty() {
             // JavaScript finds an empty block bad where there is no file to read it from.
             batch.write(File::Data, 0, Bytes::new());
@@ -453,11 +452,11 @@ impl<'a> Merged<'a> {
 }
 
 /// Joins blocks that touch, so that each run is one write.
-fn block_runs(mut blocks: Vec<(Place, Bytes)>) -> Vec<(u64, Vec<Bytes>)> {
-    blocks.sort_unstable_by_key(|(place, _)| place.start);
+fn block_runs(mut blocks: Vec<(u64, u64, Bytes)>) -> Vec<(u64, Vec<Bytes>)> {
+    blocks.sort_unstable_by_key(|(_, start, _)| *start);
     let mut runs: Vec<(u64, Vec<Bytes>)> = Vec::new();
     let mut end = None;
-    for (Place { start, .. }, block) in blocks {
+    for (_, start, block) in blocks {
         let next = start + block.len() as u64;
         match runs.last_mut() {
             Some((_, parts)) if end == Some(start) => parts.push(block),

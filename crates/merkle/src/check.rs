@@ -18,7 +18,7 @@
 //!
 //! The rules are those of `docs/architecture.md`, "Verification".
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use crypto::{Hash, Signable, Signature, SignatureError, Verified};
 use flat_tree::{Index, full_roots};
@@ -260,7 +260,7 @@ impl Check {
             // The parent covers only the sum of the two sizes. One of them is known of a block that is here or from a
             // sibling that is stored; further up each follows from what lies below it.
             if !self.has_value && top.index == leaf.index && is_new(&sibling) {
-                pair = Some(Pair::of(top, sibling));
+                pair = Some(Box::new(Pair::of(top, sibling)));
             } else {
                 chain.extend([top, sibling]);
             }
@@ -299,7 +299,7 @@ impl Check {
                     RootsError::Size(_) => ProofError::Size,
                     _ => ProofError::NotLinked { index: top.index },
                 })?;
-                Ok(Checked::Unsigned(Unsigned {
+                Ok(Checked::Unsigned(Unsigned(Box::new(Claimed {
                     signable: roots.signable(),
                     signature: self.proof.signature,
                     grows: *length > self.length,
@@ -307,7 +307,7 @@ impl Check {
                     proven: proving_blocks(self.length).contains(&self.proof.block),
                     roots,
                     accepted,
-                }))
+                }))))
             }
         }
     }
@@ -407,7 +407,11 @@ pub enum Checked {
 /// A proof that is right if its roots are the author's.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Unsigned {
+pub struct Unsigned(Box<Claimed>);
+
+/// Apart, since few proofs reach the roots and all of them are handed on.
+#[derive(Clone, Debug)]
+struct Claimed {
     signable: Signable,
     signature: Option<Signature>,
     roots: Roots,
@@ -420,17 +424,17 @@ impl Unsigned {
     /// Whether it shows that its feed and the stored one are one history, besides being signed. Anything does if nothing is
     /// stored; otherwise only a proof of one of the [`proving_blocks`] of the stored length.
     pub fn is_proven(&self) -> bool {
-        self.proven
+        self.0.proven
     }
 
     /// The state that the author must have signed.
     pub fn signable(&self) -> &Signable {
-        &self.signable
+        &self.0.signable
     }
 
     /// The signature that came along; none if the feed is said to be static.
     pub fn signature(&self) -> Option<&Signature> {
-        self.signature.as_ref()
+        self.0.signature.as_ref()
     }
 
     /// Accepts the proof on the word of a witness.
@@ -438,18 +442,17 @@ impl Unsigned {
     /// # Errors
     /// [`ProofError::Signature`] if the witness is for another state.
     pub fn accept(self, witness: &Verified) -> Result<Accepted, ProofError> {
-        if *witness.signable() != self.signable {
+        let claimed = *self.0;
+        if *witness.signable() != claimed.signable {
             return Err(SignatureError.into());
         }
-        let length = self.signable.length;
+        let length = claimed.signable.length;
+        // A static feed has none to keep.
+        let signature = claimed.signature.filter(|_| witness.dialect().is_some());
         Ok(Accepted {
-            growth: self.grows.then_some(self.roots),
-            // A static feed has none to keep.
-            signature: self
-                .signature
-                .filter(|_| witness.dialect().is_some())
-                .map(|signature| (length, signature)),
-            ..self.accepted
+            growth: claimed.grows.then_some(claimed.roots),
+            signature: signature.map(|signature| Box::new((length, signature))),
+            ..claimed.accepted
         })
     }
 }
@@ -462,9 +465,9 @@ pub struct Accepted {
     leaf: Node,
     verified: Vec<Node>,
     new: Vec<Node>,
-    pair: Option<Pair>,
+    pair: Option<Box<Pair>>,
     growth: Option<Roots>,
-    signature: Option<(u64, Signature)>,
+    signature: Option<Box<(u64, Signature)>>,
 }
 
 /// Two leaves side by side, of which only the sum of the sizes is verified. The hashes are.
@@ -515,7 +518,7 @@ impl Accepted {
     /// The lowest nodes of an answer without a block, if nothing tells how their sizes are shared out between them. They are
     /// not among the others, and must not be stored.
     pub fn pair(&self) -> Option<&Pair> {
-        self.pair.as_ref()
+        self.pair.as_deref()
     }
 
     /// The new roots, if the proof is about a longer feed than ours.
@@ -525,6 +528,6 @@ impl Accepted {
 
     /// The signature, and the length that it is for.
     pub fn signature(&self) -> Option<(u64, Signature)> {
-        self.signature
+        self.signature.as_deref().copied()
     }
 }
