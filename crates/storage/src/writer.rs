@@ -121,7 +121,9 @@ impl Writer {
     /// Keeps changes for later if they are to the bitfield only, and not too many.
     fn defer(&mut self, ops: &[Op]) -> bool {
         let pages = ops.iter().filter(|op| **op != Op::Barrier);
-        let fits = |op: &Op| matches!(op, Op::Write { file, .. } if *file == File::Bitfield);
+        // One of no bytes is about the file itself, and would take the place of what waits there.
+        let fits =
+            |op: &Op| matches!(op, Op::Write { file: File::Bitfield, parts, .. } if len(parts) > 0);
         if self.deferred.len() + ops.len() > MAX_DEFERRED || !pages.clone().all(fits) {
             return false;
         }
@@ -171,12 +173,13 @@ impl Writer {
                 offset,
                 parts,
             } => {
-                if *file == File::Bitfield && self.deferred.contains_key(offset) {
+                let is_page = *file == File::Bitfield && len(parts) > 0;
+                if is_page && self.deferred.contains_key(offset) {
                     // What waits there is older, and what it waits for has to be there before anything takes its place.
                     self.sync_files(files)?;
                 }
                 self.write(files, *file, *offset, parts)?;
-                if *file == File::Bitfield {
+                if is_page {
                     self.deferred.remove(offset);
                 }
                 return Ok(());

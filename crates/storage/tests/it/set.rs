@@ -314,6 +314,28 @@ fn the_later_of_two_bits_that_overlap_in_one_batch_wins() {
     assert_eq!(&bits, b"bitsd!");
 }
 
+/// Found by fuzzing: it took the place of what waited there.
+#[test]
+fn a_write_of_no_bytes_takes_nothing_back_that_waits() {
+    for together in [false, true] {
+        let (set, memory, _) = opened();
+        let mut batch = Batch::new();
+        batch.barrier();
+        batch.write(File::Bitfield, 32, Bytes::from_static(b"bits"));
+        if !together {
+            set.commit_with(&batch, Barriers::Defer).unwrap();
+            assert!(set.has_deferred());
+            batch = Batch::new();
+        }
+        batch.write(File::Bitfield, 32, Bytes::new());
+        set.commit_with(&batch, Barriers::Defer).unwrap();
+        set.sync().unwrap();
+        let mut bits = [0; 4];
+        memory.file(File::Bitfield).read(32, &mut bits).unwrap();
+        assert_eq!(&bits, b"bits", "{together}");
+    }
+}
+
 #[test]
 fn what_was_deferred_is_written_when_the_set_is_dropped() {
     let (set, memory, log) = opened();
