@@ -1,12 +1,12 @@
-//! Blocks that are read before they are asked for: many at a time, and large ones checked by other threads meanwhile.
+//! Blocks that are read before they are asked for: many at a time, and large ones checked by several threads.
 //!
 //! ```text
-//!    ready       being checked              not read yet
-//!  | 7 | 8 |  | 9 ... 12 | 13 ... 16 |  17 ...
+//!    ready      elsewhere               here                      not read yet
+//!  | 7 | 8 |  | 9 ... 12 | 13 ... 16 |  17 ... 20 | 21 ... 24 |  25 ...
 //! ```
 //!
-//! To read a large block takes a fifth of the time that its hash takes. So it is read here, and its hash is computed where calls
-//! run that take long, two portions at a time. Small blocks are checked here as well: to wake another thread would take longer.
+//! To read a large block takes a third of the time that its hash takes, and to wake another thread as long. So of four portions two
+//! are checked where calls run that take long, and two here, instead of waiting for the first. Small blocks are all checked here.
 
 use std::{
     collections::VecDeque,
@@ -100,14 +100,31 @@ impl Ahead {
             if self.checking.is_empty() && unchecked.len() < LARGE {
                 return Poll::Ready(unchecked.check());
             }
-            self.checking.push_back(Checking::begin(core, unchecked));
+            let elsewhere = |part: &&Checking| matches!(part.check, Check::Elsewhere(_));
+            let elsewhere = self.checking.iter().filter(elsewhere).count();
+            let check = match unchecked.len() <= SHORT && elsewhere == ELSEWHERE {
+                true => Check::Here(unchecked),
+                false => Check::elsewhere(core, unchecked),
+            };
+            self.checking.push_back(Checking { blocks, check });
         }
-        let Some(first) = self.checking.front_mut() else {
+        let mut parts = self.checking.iter_mut();
+        let Some(first) = parts.next() else {
             return Poll::Ready(Ok(Vec::new()));
         };
-        let blocks = ready!(first.checked.as_mut().poll(cx));
-        self.checking.pop_front();
-        Poll::Ready(blocks)
+        if !first.check.is_done(cx) {
+            // What can be done meanwhile is done before anybody waits.
+            for part in parts {
+                part.check.is_done(cx);
+            }
+            if !first.check.is_done(cx) {
+                return Poll::Pending;
+            }
+        }
+        match self.checking.pop_front().map(|first| first.check) {
+            Some(Check::Done(blocks)) => Poll::Ready(blocks),
+            _ => Poll::Ready(Ok(Vec::new())),
+        }
     }
 
     /// Some blocks from `start` on, if the first of them is stored here.
@@ -121,15 +138,22 @@ impl Ahead {
     }
 }
 
-/// Blocks that another thread compares with their hashes.
+/// Blocks that are being compared with their hashes.
 struct Checking {
     blocks: u64,
-    checked: BoxFuture<Result<Vec<Bytes>>>,
+    check: Check,
 }
 
-impl Checking {
-    fn begin(core: &Core, unchecked: Unchecked) -> Self {
-        let blocks = unchecked.blocks();
+enum Check {
+    /// To be done here.
+    Here(Unchecked),
+    /// Done by another thread.
+    Elsewhere(BoxFuture<Result<Vec<Bytes>>>),
+    Done(Result<Vec<Bytes>>),
+}
+
+impl Check {
+    fn elsewhere(core: &Core, unchecked: Unchecked) -> Self {
         let (sender, result) = async_channel::bounded(1);
         // It has nothing of the feed with it, which may be closed meanwhile.
         let check = Box::new(move || {
@@ -138,13 +162,24 @@ impl Checking {
         });
         // Begun at once, however late somebody asks.
         let done = core.runtime().unblock(check);
-        Checking {
-            blocks,
-            checked: Box::pin(async move {
-                done.await;
-                result.try_recv().unwrap_or(Err(Error::Closed))
-            }),
-        }
+        Check::Elsewhere(Box::pin(async move {
+            done.await;
+            result.try_recv().unwrap_or(Err(Error::Closed))
+        }))
+    }
+
+    /// Does what is to be done here. Whether it is done then, or by the other thread.
+    fn is_done(&mut self, cx: &mut Context<'_>) -> bool {
+        let nothing = Check::Done(Ok(Vec::new()));
+        *self = match std::mem::replace(self, nothing) {
+            Check::Here(unchecked) => Check::Done(unchecked.check()),
+            Check::Elsewhere(mut checked) => match checked.as_mut().poll(cx) {
+                Poll::Ready(blocks) => Check::Done(blocks),
+                Poll::Pending => Check::Elsewhere(checked),
+            },
+            done => done,
+        };
+        matches!(self, Check::Done(_))
     }
 }
 
@@ -152,7 +187,13 @@ impl Checking {
 const LANES: usize = 4;
 
 /// So many portions are checked at a time.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 4;
+
+/// And so many of them elsewhere.
+const ELSEWHERE: usize = 2;
 
 /// From so many bytes on it takes longer to hash them than to let another thread do it.
 const LARGE: usize = 128 * 1024;
+
+/// And up to so many bytes it doesn't take so long that other tasks of this thread would notice.
+const SHORT: usize = 1024 * 1024;

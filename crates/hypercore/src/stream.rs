@@ -26,8 +26,8 @@ use crate::{
 /// It ends at the end of the range; without one at the length that the feed has when it is first polled. The first error
 /// ends it too.
 ///
-/// Blocks that are stored here are read and checked many at a time, about 64 KiB or four blocks; large ones are checked by other
-/// threads, twice as many ahead. Those that were read together share their memory: who keeps few of many for long had better
+/// Blocks that are stored here are read and checked many at a time, about 64 KiB or four blocks; large ones four times as many, with
+/// the help of other threads. Those that were read together share their memory: who keeps few of many for long had better
 /// copy them.
 ///
 /// ```
