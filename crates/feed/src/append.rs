@@ -1,6 +1,6 @@
 //! Appending: hashes and roots on a copy, a signature, and a batch in crash order.
 
-use alloc::{vec, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 use core::{fmt, ops::Range};
 
 use bitfield::Changes;
@@ -12,7 +12,6 @@ use storage::{Batch, File};
 
 use crate::{
     Commit, Error, Event, Feed, Kind,
-    feed::Learnt,
     layout::{node_offset, signature_offset},
     notes::Notes,
     pages::write_pages,
@@ -153,7 +152,7 @@ impl AppendPlan {
             changes: self.changes,
             roots: self.growth.roots,
             kind: self.kind,
-            learnt: Learnt::default(),
+            learnt: Box::default(),
             notes: self.notes,
             events,
         }

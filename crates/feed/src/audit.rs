@@ -19,7 +19,7 @@ use bytes::Bytes;
 use flat_tree::Index;
 use storage::{Batch, Read};
 
-use crate::{Commit, Error, Event, Feed, feed::Learnt, pages::write_pages};
+use crate::{Commit, Error, Event, Feed, pages::write_pages};
 
 /// How many findings are listed. The others are counted.
 pub const MAX_FINDINGS: usize = 1024;
@@ -164,7 +164,7 @@ impl Feed {
             changes,
             roots: self.roots.clone(),
             kind: self.kind,
-            learnt: Learnt::default(),
+            learnt: Box::default(),
             notes,
             events,
         })

@@ -3,7 +3,7 @@
 //! First the bits, then the bytes: what a crash leaves between the two is space that isn't freed, never a bit without its
 //! block. That they are about to go is noted with the bits, so that the next opening frees the space.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::ops::Range;
 
 use bitfield::Changes;
@@ -13,8 +13,8 @@ use merkle::Roots;
 use storage::{Batch, File, Read};
 
 use crate::{
-    Commit, Damage, Error, Event, Feed, Kind, feed::Learnt, get::offset, layout::NodeReads,
-    notes::Notes, pages::write_pages,
+    Commit, Damage, Error, Event, Feed, Kind, get::offset, layout::NodeReads, notes::Notes,
+    pages::write_pages,
 };
 
 /// Blocks that are to be cleared: the nodes that tell where their bytes are.
@@ -139,7 +139,7 @@ impl ClearPlan {
             changes: self.changes,
             roots: self.roots,
             kind: self.kind,
-            learnt: Learnt::default(),
+            learnt: Box::default(),
             notes: self.notes,
             events,
         })

@@ -195,7 +195,7 @@ impl Feed {
             changes: self.bitfield.draft().finish(),
             roots: self.roots.clone(),
             kind: self.kind,
-            learnt: Learnt::default(),
+            learnt: Box::default(),
             notes: Notes::default(),
             events: Vec::new(),
         })
@@ -226,7 +226,7 @@ impl Feed {
         self.kind = commit.kind;
         self.notes = commit.notes;
         self.bitfield.apply(commit.changes);
-        let Learnt { pairs, places, .. } = commit.learnt;
+        let Learnt { pairs, places, .. } = *commit.learnt;
         pairs.into_iter().for_each(|pair| self.hints.add(pair));
         self.places
             .note(places, |block| self.bitfield.has_block(block));
@@ -292,7 +292,7 @@ pub struct Commit {
     pub(crate) changes: Changes,
     pub(crate) roots: Roots,
     pub(crate) kind: Kind,
-    pub(crate) learnt: Learnt,
+    pub(crate) learnt: Box<Learnt>,
     pub(crate) notes: Notes,
     pub(crate) events: Vec<Event>,
 }

@@ -1,12 +1,11 @@
 //! The end of a static feed: its tree hash becomes its key.
 
+use alloc::boxed::Box;
+
 use bytes::Bytes;
 use storage::{Batch, File};
 
-use crate::{
-    Commit, Error, Event, Feed, Kind,
-    feed::{Learnt, static_key},
-};
+use crate::{Commit, Error, Event, Feed, Kind, feed::static_key};
 
 impl Feed {
     /// Makes the commit that ends a static feed, which then has its key, can be copied, and can't grow. There
@@ -32,7 +31,7 @@ impl Feed {
             changes: self.bitfield.draft().finish(),
             roots: self.roots.clone(),
             kind: Kind::Static,
-            learnt: Learnt::default(),
+            learnt: Box::default(),
             notes: self.notes.clone(),
             events: [Event::Finalized { key }].into(),
         })

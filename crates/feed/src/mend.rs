@@ -12,8 +12,7 @@ use flat_tree::Index;
 use storage::{Batch, File, Read};
 
 use crate::{
-    Commit, Error, Event, Feed, feed::Learnt, layout::node_offset, pages::write_pages,
-    recover::Rebuild,
+    Commit, Error, Event, Feed, layout::node_offset, pages::write_pages, recover::Rebuild,
 };
 
 /// Mending that is going on.
@@ -130,7 +129,7 @@ impl Mending {
             changes,
             roots: feed.roots.clone(),
             kind: feed.kind,
-            learnt: Learnt::default(),
+            learnt: Box::default(),
             notes,
             events: lost.iter().map(|blocks| Event::Clear { blocks }).collect(),
         };

@@ -1,6 +1,7 @@
 //! What a peer sent on its way into the feed: checked one by one, committed together.
 
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
@@ -313,7 +314,8 @@ impl Feed {
         let contradicts = side_by_side.any(|(one, other)| one.index == other.index && one != other);
         let mut growths = puts.iter().filter_map(Put::growth);
         let growth = growths.next();
-        if !contradicts && !(strict && growths.any(|other| Some(other) != growth)) {
+        let grow_apart = strict && growths.any(|other| Some(other) != growth);
+        if !contradicts && !grow_apart {
             return (puts, Vec::new());
         }
         let (mut nodes, mut growth) = (BTreeMap::new(), None);
@@ -345,7 +347,7 @@ struct Merged<'a> {
     signatures: BTreeMap<u64, Signature>,
     growth: Option<Roots>,
     kind: Kind,
-    learnt: Learnt,
+    learnt: Box<Learnt>,
 }
 
 impl<'a> Merged<'a> {
@@ -357,7 +359,7 @@ impl<'a> Merged<'a> {
             signatures: BTreeMap::new(),
             growth: None,
             kind: feed.kind,
-            learnt: Learnt::default(),
+            learnt: Box::default(),
         }
     }
 
