@@ -60,6 +60,8 @@ struct World {
     /// Requests sent and not answered, by peer; hash requests without their block, because a seek may be answered by any.
     asked: BTreeMap<(PeerId, Option<u64>), u32>,
     stores: Vec<(PeerId, Data)>,
+    /// Answers that came too early, and will be handed out once more: their blocks, and whether they came with these.
+    kept: BTreeSet<(PeerId, u64, bool)>,
     serves: Vec<(PeerId, Request)>,
     wishes: BTreeMap<WishId, Option<u64>>,
     limits: Limits,
@@ -106,6 +108,7 @@ impl World {
             peers: BTreeSet::new(),
             asked: BTreeMap::new(),
             stores: Vec::new(),
+            kept: BTreeSet::new(),
             serves: Vec::new(),
             wishes: BTreeMap::new(),
             limits,
@@ -155,7 +158,9 @@ impl World {
                         false => feed.proving().contains(&block),
                     };
                     if !understood {
-                        replicator.handle_unproven(now, id, data, b % 64, feed);
+                        if !replicator.handle_unproven(now, id, data, b % 64, feed) {
+                            self.kept.insert((id, block, has_value));
+                        }
                         return;
                     }
                     feed.store(&data);
@@ -243,6 +248,9 @@ impl World {
             count += 1;
             self.perform(action);
         }
+        let feed = &self.feed;
+        self.kept
+            .retain(|(_, block, has_value)| !has_value || !feed.has(*block));
         // For each peer: a window of requests, a window of Wants, answers to Wants, news of up to some 300 single blocks.
         assert!(count < 2000, "{count} actions at once");
     }
@@ -263,12 +271,17 @@ impl World {
                 assert!(serving <= 512 * self.limits.serving);
             }
             Action::Store { peer, data } => {
-                let key = (peer, data.value.is_some().then_some(data.index));
-                let asked = self.asked.entry(key).or_default();
-                // Hashes are taken whoever thought of them.
-                let welcome = data.value.is_none() || self.allow_push;
-                assert!(*asked > 0 || welcome, "nobody asked for it");
-                *asked = asked.saturating_sub(1);
+                let (block, has_value) = (data.index, data.value.is_some());
+                if !self.kept.remove(&(peer, block, has_value)) {
+                    let asked = self.asked.entry((peer, has_value.then_some(block)));
+                    let asked = asked.or_default();
+                    // Hashes are taken whoever thought of them.
+                    assert!(
+                        *asked > 0 || !has_value || self.allow_push,
+                        "nobody asked for it"
+                    );
+                    *asked = asked.saturating_sub(1);
+                }
                 assert!(data.value.is_none() || !self.feed.has(data.index));
                 let twice = |(_, other): &(PeerId, Data)| {
                     other.index == data.index && other.value.is_some() == data.value.is_some()
@@ -326,7 +339,8 @@ impl World {
             let unanswered = self.replicator.requested_from(id).len();
             assert!(unanswered <= MAX_REQUESTS + URGENT);
             // Hashes that nobody asked for may be stored beside.
-            assert!(peer.requested <= unanswered + self.stores.len());
+            let kept = self.kept.iter().filter(|(peer, ..)| *peer == id).count();
+            assert!(kept <= 16 && peer.requested <= unanswered + self.stores.len() + kept);
             assert!(peer.serving <= 8 * self.limits.requests);
             assert!(peer.remote_length <= self.limits.max_length);
         }
@@ -338,6 +352,7 @@ impl World {
         self.peers.remove(&id);
         self.asked.retain(|(peer, _), _| *peer != id);
         self.stores.retain(|(peer, _)| *peer != id);
+        self.kept.retain(|(peer, ..)| *peer != id);
         self.serves.retain(|(peer, _)| *peer != id);
     }
 }

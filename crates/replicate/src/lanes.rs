@@ -51,11 +51,10 @@ impl Lanes {
         find: impl Fn(Range<u64>) -> Option<u64>,
     ) -> Option<u64> {
         self.lanes.truncate(count);
-        let goes_on = self.next_lane(count, is_here).filter(|lane| {
-            let block = lane.next..lane.next.saturating_add(1);
-            lane.left > 0 && blocks.contains(lane.next) && find(block).is_some()
-        });
-        let lane = match goes_on {
+        let is_free =
+            |block: u64| blocks.contains(block) && find(block..block.saturating_add(1)).is_some();
+        let goes_on = self.next_lane(count, is_here);
+        let lane = match goes_on.filter(|lane| lane.left > 0 && is_free(lane.next)) {
             Some(lane) => lane,
             None => {
                 let first = blocks.first()?;
@@ -63,8 +62,18 @@ impl Lanes {
                 let place = first.saturating_add(rng.apart(last.saturating_sub(first)));
                 let after = blocks.intersection(place..u64::MAX);
                 let before = blocks.intersection(0..place);
+                let mut next = after.chain(before).find_map(&find)?;
+                if next != place {
+                    // What comes right behind blocks that are here, or on their way, is another lane's, which has half of its proof.
+                    let mut steps = STEPS.into_iter().map(|step| next.saturating_add(step));
+                    next = steps.find(|block| is_free(*block)).unwrap_or(next);
+                }
+                // The leaf of an odd one comes with the even one before it, if that isn't here.
+                if is_odd(next) && !is_here(next - 1) && is_free(next + 1) {
+                    next += 1;
+                }
                 Lane {
-                    next: after.chain(before).find_map(find)?,
+                    next,
                     left: STRETCH,
                 }
             }
@@ -100,6 +109,9 @@ impl Lanes {
 fn is_odd(block: u64) -> bool {
     block % 2 == 1
 }
+
+/// How far inside of a gap a lane begins: as far as it reaches, first of all.
+const STEPS: [u64; 6] = [64, 32, 16, 8, 4, 2];
 
 /// How many lanes are tried.
 const TRIES: usize = 16;

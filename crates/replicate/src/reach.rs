@@ -255,9 +255,19 @@ impl Replicator {
     /// Hands out the answers once more that came too early, if that has changed.
     pub(crate) fn hand_out_ripe(&mut self, local: &dyn Local) {
         for (&id, peer) in &mut self.peers {
-            let ripe = peer.ripe(local).into_iter().flatten();
-            let stores = ripe.map(|data| Action::Store { peer: id, data });
-            self.actions.extend(stores);
+            for data in peer.ripe(local).into_iter().flatten() {
+                let (block, has_value) = (data.index, data.value.is_some());
+                if !has_value || !local.has(block) {
+                    self.actions.push_back(Action::Store { peer: id, data });
+                    continue;
+                }
+                // It came otherwise meanwhile.
+                self.traffic.stored(block, has_value);
+                let asked = peer.flight.stored(block, has_value);
+                if let Some(wish) = asked.and_then(|asked| asked.wish) {
+                    self.wishes.unask(wish);
+                }
+            }
         }
     }
 
