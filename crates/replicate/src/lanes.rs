@@ -41,7 +41,8 @@ struct Lane {
 
 impl Lanes {
     /// Finds a block of a set in the next lane, of so many there are to be. A lane that has come to its end, or to blocks that
-    /// need not be fetched, begins anew far from the others and below `end`, and the search wraps once.
+    /// need not be fetched, begins anew far from the others and below `end`, and the search wraps once. `find` gives the first block of
+    /// a range that can be asked for.
     pub(crate) fn find(
         &mut self,
         rng: &mut Rng,
@@ -62,18 +63,9 @@ impl Lanes {
                 let place = first.saturating_add(rng.apart(last.saturating_sub(first)));
                 let after = blocks.intersection(place..u64::MAX);
                 let before = blocks.intersection(0..place);
-                let mut next = after.chain(before).find_map(&find)?;
-                if next != place {
-                    // What comes right behind blocks that are here, or on their way, is another lane's, which has half of its proof.
-                    let mut steps = STEPS.into_iter().map(|step| next.saturating_add(step));
-                    next = steps.find(|block| is_free(*block)).unwrap_or(next);
-                }
-                // The leaf of an odd one comes with the even one before it, if that isn't here.
-                if is_odd(next) && !is_here(next - 1) && is_free(next + 1) {
-                    next += 1;
-                }
+                let found = after.chain(before).find_map(&find)?;
                 Lane {
-                    next,
+                    next: begin(found, found != place, is_here, is_free),
                     left: STRETCH,
                 }
             }
@@ -103,6 +95,26 @@ impl Lanes {
             None if self.lanes.len() < count => None,
             None => self.lanes.pop_front(),
         }
+    }
+}
+
+/// Where a lane begins that has found a block, maybe the first one of a gap.
+fn begin(
+    found: u64,
+    is_first: bool,
+    is_here: impl Fn(u64) -> bool,
+    is_free: impl Fn(u64) -> bool,
+) -> u64 {
+    let mut block = found;
+    if is_first {
+        // What comes right behind blocks that are here, or on their way, is another lane's, which has half of its proof.
+        let mut steps = STEPS.into_iter().map(|step| found.saturating_add(step));
+        block = steps.find(|block| is_free(*block)).unwrap_or(found);
+    }
+    // The leaf of an odd one comes with the even one before it, which may be under way.
+    match is_odd(block) && !is_here(block - 1) && is_free(block + 1) {
+        true => block + 1,
+        false => block,
     }
 }
 

@@ -17,6 +17,7 @@
 use alloc::vec::Vec;
 use core::{ops::Range, time::Duration};
 
+use bytes::Bytes;
 use wire::{Data, Node};
 
 use crate::{Action, Local, PeerId, Replicator, choose::Chooser, flight::Kind, peer::Peer};
@@ -98,13 +99,18 @@ const EARLY_BYTES: usize = 64 * 1024;
 
 impl Early {
     /// Keeps an answer, if there is room.
-    fn keep(&mut self, answer: Data, length: u64) -> bool {
-        let value = answer.value.as_ref().map_or(0, |value| value.len());
+    fn keep(&mut self, answer: &Data, length: u64) -> bool {
+        let value = answer.value.as_ref().map_or(0, Bytes::len);
         let bytes = self.bytes + value + answer.nodes.len() * size_of::<Node>();
         if self.answers.len() == EARLY || bytes > EARLY_BYTES {
             return false;
         }
-        self.answers.push(answer);
+        let value = answer.value.as_ref();
+        self.answers.push(Data {
+            // A block is a part of something larger that came from the socket.
+            value: value.map(|value| Bytes::copy_from_slice(value)),
+            ..answer.clone()
+        });
         (self.bytes, self.length) = (bytes, length);
         true
     }
@@ -121,9 +127,8 @@ impl Peer {
 
     /// The early answers, once they may be understood, or never will be.
     fn ripe(&mut self, local: &dyn Local) -> Option<Vec<Data>> {
-        let early = &self.early;
-        let kept = early.length == local.length() && self.awaits_proof(local);
-        if early.answers.is_empty() || kept {
+        let kept = || self.early.length == local.length() && self.awaits_proof(local);
+        if self.early.answers.is_empty() || kept() {
             return None;
         }
         Some(core::mem::take(&mut self.early).answers)
@@ -226,7 +231,7 @@ impl Replicator {
         if let Some(peer) = self.peers.get_mut(&id)
             && block >= local.length()
             && peer.awaits_proof(local)
-            && peer.early.keep(answer, local.length())
+            && peer.early.keep(&answer, local.length())
         {
             return false;
         }
