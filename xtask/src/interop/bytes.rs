@@ -74,13 +74,13 @@ impl Job {
         }
     }
 
-    /// By how many percent ours may exceed JavaScript. Its window grows, to four times as many requests as JavaScript ever has
-    /// in flight, and each more of them costs some hashes; that is little (half a percent when nothing else runs, two on a busy
-    /// machine, where answers come by the dozen), but can't be made up for in a full clone.
+    /// By how many percent ours may exceed JavaScript. Its window grows, to several times as many requests as JavaScript ever has
+    /// in flight, and each more of them costs some hashes; that is little, half a percent, but can't be made up for in a full
+    /// clone. The rest is for machines that are busy, where answers come by the dozen.
     fn margin(self) -> u64 {
         match self {
             Job::Sparse => 0,
-            Job::Full => 5,
+            Job::Full => 2,
         }
     }
 
