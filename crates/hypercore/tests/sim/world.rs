@@ -12,7 +12,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
-use hypercore::KeyPair;
+use hypercore::{Error, FeedError, KeyPair};
 use testkit::{Rng, Sim};
 
 use crate::{
@@ -260,14 +260,18 @@ impl World {
             return;
         }
         let blocks = any_blocks(&mut self.rng, count);
-        let copies = self
-            .nodes
-            .iter()
-            .filter(|node| node.copy_of == feed)
-            .count();
-        self.watch.store(&blocks, copies);
-        let numbers = at_once(self.nodes[node].feed.append_batch(blocks.clone())).unwrap();
-        assert_eq!(numbers.start, self.feeds[feed].blocks.len() as u64);
+        let length = self.feeds[feed].blocks.len() as u64;
+        let appended = at_once(self.nodes[node].feed.append_batch(blocks.clone()));
+        if let Err(Error::Feed(FeedError::WriterBehind { seen, .. })) = &appended {
+            // A liar that has the author's secret has shown it a longer history.
+            assert!(!self.peaceful && *seen > length);
+            self.tell(|| format!("not appended to feed {feed}: {seen} are signed"));
+            return;
+        }
+        let numbers = appended.unwrap();
+        assert_eq!(numbers.start, length);
+        let copies = self.nodes.iter().filter(|node| node.copy_of == feed);
+        self.watch.store(&blocks, copies.count());
         self.feeds[feed].blocks.extend(blocks);
         self.tell(|| format!("appended {numbers:?} to feed {feed}"));
     }
