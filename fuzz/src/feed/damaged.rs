@@ -40,7 +40,10 @@ pub fn feed_damaged(data: &[u8]) {
     let commit = log.feed.commit_audit(&report).expect("it may be changed");
     log.commit(commit);
     let again = log.audit(false);
-    assert_eq!((again.valid, again.invalid), (report.valid, 0));
+    assert_eq!(again.valid + again.invalid, report.valid);
+    // Below a damaged node a block is found good only if it is told where it is by the block before it, and not by that node. Where
+    // pieces of an audit begin depends on what is stored.
+    assert!(!tree || again.invalid == 0);
 }
 
 fn damage(choices: &mut Choices<'_>, files: &MemoryFiles) {
