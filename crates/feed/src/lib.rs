@@ -54,6 +54,7 @@ mod hints;
 mod layout;
 mod loading;
 mod mend;
+mod merge;
 mod notes;
 mod open;
 mod options;
