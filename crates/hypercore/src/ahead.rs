@@ -1,26 +1,26 @@
-//! Blocks that are read before they are asked for: many at a time, and large ones checked by several threads.
+//! Blocks that are read before they are asked for: many at a time, and large ones by several threads.
 //!
 //! ```text
-//!    ready      elsewhere               here                      not read yet
+//!    ready      elsewhere               here
 //!  | 7 | 8 |  | 9 ... 12 | 13 ... 16 |  17 ... 20 | 21 ... 24 |  25 ...
 //! ```
 //!
-//! To read a large block takes a third of the time that its hash takes, and to wake another thread as long. So of four portions two
-//! are checked where calls run that take long, and two here, instead of waiting for the first. Small blocks are all checked here.
+//! Of four portions two are read and checked where calls run that take long, and two here, instead of waiting for the first: to wake
+//! another thread takes a third of the time that it saves. Small blocks are all read here.
 
 use std::{
     collections::VecDeque,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use feed::{MAX_RANGE, Portion};
+use feed::{MAX_RANGE, Portion, RangeRead};
 
 use crate::{
     Error, Result,
     core::Core,
-    read::{Unchecked, read_unchecked},
+    read::{find_portion, read_portion},
     runtime::BoxFuture,
 };
 
@@ -86,25 +86,26 @@ impl Ahead {
     ) -> Poll<Result<Vec<Bytes>>> {
         let mut start = next + self.checking.iter().map(|part| part.blocks).sum::<u64>();
         while self.checking.len() < AT_ONCE {
-            let unchecked = match self.read(core, start, end) {
-                Ok(Some(unchecked)) => unchecked,
+            let place = match self.find(core, start, end) {
+                Ok(Some(place)) => place,
                 Ok(None) => break,
                 // What comes before may be good.
                 Err(_) if !self.checking.is_empty() => break,
                 Err(error) => return Poll::Ready(Err(error)),
             };
-            let blocks = unchecked.blocks();
+            let (blocks, len) = (place.blocks(), place.read().len);
+            let blocks = blocks.end - blocks.start;
             start += blocks;
             // No more hashes than there will be blocks for.
             self.run = (2 * blocks).min(MAX_RANGE);
-            if self.checking.is_empty() && unchecked.len() < LARGE {
-                return Poll::Ready(unchecked.check());
+            if self.checking.is_empty() && len < LARGE {
+                return Poll::Ready(read(core, &place));
             }
             let elsewhere = |part: &&Checking| matches!(part.check, Check::Elsewhere(_));
             let elsewhere = self.checking.iter().filter(elsewhere).count();
-            let check = match unchecked.len() <= SHORT && elsewhere == ELSEWHERE {
-                true => Check::Here(unchecked),
-                false => Check::elsewhere(core, unchecked),
+            let check = match len <= SHORT && elsewhere == ELSEWHERE {
+                true => Check::Here(place),
+                false => Check::Elsewhere(Elsewhere::begin(core, place)),
             };
             self.checking.push_back(Checking { blocks, check });
         }
@@ -112,12 +113,12 @@ impl Ahead {
         let Some(first) = parts.next() else {
             return Poll::Ready(Ok(Vec::new()));
         };
-        if !first.check.is_done(cx) {
+        if !first.check.is_done(cx, core) {
             // What can be done meanwhile is done before anybody waits.
             for part in parts {
-                part.check.is_done(cx);
+                part.check.is_done(cx, core);
             }
-            if !first.check.is_done(cx) {
+            if !first.check.is_done(cx, core) {
                 return Poll::Pending;
             }
         }
@@ -127,18 +128,18 @@ impl Ahead {
         }
     }
 
-    /// Some blocks from `start` on, if the first of them is stored here.
-    fn read(&self, core: &Core, start: u64, end: u64) -> Result<Option<Unchecked>> {
+    /// Where some blocks from `start` on are, if the first of them is stored here.
+    fn find(&self, core: &Core, start: u64, end: u64) -> Result<Option<RangeRead>> {
         let missing = core.read(|feed| feed.bitfield().next_missing(start));
         let end = end.min(missing).min(start.saturating_add(self.run));
         match start < end {
-            true => read_unchecked(core, start..end, self.portion),
+            true => find_portion(core, start..end, self.portion),
             false => Ok(None),
         }
     }
 }
 
-/// Blocks that are being compared with their hashes.
+/// Blocks that are being read and compared with their hashes.
 struct Checking {
     blocks: u64,
     check: Check,
@@ -146,40 +147,73 @@ struct Checking {
 
 enum Check {
     /// To be done here.
-    Here(Unchecked),
+    Here(RangeRead),
     /// Done by another thread.
-    Elsewhere(BoxFuture<Result<Vec<Bytes>>>),
+    Elsewhere(Elsewhere),
     Done(Result<Vec<Bytes>>),
 }
 
 impl Check {
-    fn elsewhere(core: &Core, unchecked: Unchecked) -> Self {
-        let (sender, result) = async_channel::bounded(1);
-        // It has nothing of the feed with it, which may be closed meanwhile.
-        let check = Box::new(move || {
-            // A stream that was dropped doesn't want to know.
-            let _ = sender.try_send(unchecked.check());
-        });
-        // Begun at once, however late somebody asks.
-        let done = core.runtime().unblock(check);
-        Check::Elsewhere(Box::pin(async move {
-            done.await;
-            result.try_recv().unwrap_or(Err(Error::Closed))
-        }))
-    }
-
     /// Does what is to be done here. Whether it is done then, or by the other thread.
-    fn is_done(&mut self, cx: &mut Context<'_>) -> bool {
+    fn is_done(&mut self, cx: &mut Context<'_>, core: &Core) -> bool {
         let nothing = Check::Done(Ok(Vec::new()));
         *self = match std::mem::replace(self, nothing) {
-            Check::Here(unchecked) => Check::Done(unchecked.check()),
-            Check::Elsewhere(mut checked) => match checked.as_mut().poll(cx) {
+            Check::Here(place) => Check::Done(read(core, &place)),
+            Check::Elsewhere(mut elsewhere) => match elsewhere.checked.as_mut().poll(cx) {
                 Poll::Ready(blocks) => Check::Done(blocks),
-                Poll::Pending => Check::Elsewhere(checked),
+                Poll::Pending => Check::Elsewhere(elsewhere),
             },
             done => done,
         };
         matches!(self, Check::Done(_))
+    }
+}
+
+fn read(core: &Core, place: &RangeRead) -> Result<Vec<Bytes>> {
+    Ok(place.finish(read_portion(core, place)?)?)
+}
+
+/// Blocks that another thread reads. Dropping it waits for a read that is going on, so that nobody has the feed any longer whose
+/// last handle is dropped then, and another one may open it.
+struct Elsewhere {
+    /// From where to read, until this is dropped.
+    source: Arc<Mutex<Option<Arc<Core>>>>,
+    checked: BoxFuture<Result<Vec<Bytes>>>,
+}
+
+impl Elsewhere {
+    fn begin(core: &Arc<Core>, place: RangeRead) -> Self {
+        let source = Arc::new(Mutex::new(Some(Arc::clone(core))));
+        let (sender, result) = async_channel::bounded(1);
+        let reading = Arc::clone(&source);
+        let call = Box::new(move || {
+            let core = reading.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(bytes) = core.as_ref().map(|core| read_portion(core, &place)) else {
+                return;
+            };
+            drop(core);
+            let blocks = bytes.and_then(|bytes| Ok(place.finish(bytes)?));
+            // A stream that was dropped doesn't want to know.
+            let _ = sender.try_send(blocks);
+        });
+        // Begun at once, however late somebody asks.
+        let done = core.runtime().unblock(call);
+        Elsewhere {
+            source,
+            checked: Box::pin(async move {
+                done.await;
+                result.try_recv().unwrap_or(Err(Error::Closed))
+            }),
+        }
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let core = source.take();
+        drop(source);
+        drop(core);
     }
 }
 

@@ -33,25 +33,25 @@ pub(crate) fn read_local_range(core: &Core, blocks: Range<u64>) -> Result<Option
     let mut read = Vec::new();
     let mut next = blocks.start;
     while next < blocks.end {
-        let Some(unchecked) = read_unchecked(core, next..blocks.end, Portion::MAX)? else {
+        let Some(place) = find_portion(core, next..blocks.end, Portion::MAX)? else {
             return Ok(None);
         };
-        next += unchecked.blocks();
-        read.extend(unchecked.check()?);
+        next = place.blocks().end;
+        read.extend(place.finish(read_portion(core, &place)?)?);
     }
     Ok(Some(read))
 }
 
-/// Reads the first blocks of a range, or none if one of the range isn't stored here. There is at least one, unless the range is
+/// Where the first blocks of a range are, or none if one of the range isn't stored here. There is at least one, unless the range is
 /// empty.
 ///
 /// # Errors
 /// As [`read_local`].
-pub(crate) fn read_unchecked(
+pub(crate) fn find_portion(
     core: &Core,
     blocks: Range<u64>,
     portion: Portion,
-) -> Result<Option<Unchecked>> {
+) -> Result<Option<RangeRead>> {
     let plan = match core.read(|feed| match feed.bitfield().has_blocks(blocks.clone()) {
         true => feed.plan_get_range(blocks).map(Some),
         false => Ok(None),
@@ -59,35 +59,15 @@ pub(crate) fn read_unchecked(
         Some(plan) => plan,
         None => return Ok(None),
     };
-    let place = plan.locate_portion(&core.read_nodes(plan.reads())?, portion)?;
+    let nodes = core.read_nodes(plan.reads())?;
+    Ok(Some(plan.locate_portion(&nodes, portion)?))
+}
+
+/// The bytes of blocks in a row, which are still to be compared with their hashes.
+///
+/// # Errors
+/// [`Error::Disk`](crate::Error::Disk).
+pub(crate) fn read_portion(core: &Core, place: &RangeRead) -> Result<Bytes> {
     let mut bytes = core.files().read(&[place.read()])?;
-    Ok(Some(Unchecked {
-        bytes: bytes.pop().unwrap_or_default(),
-        place,
-    }))
-}
-
-/// Blocks that were read, and are still to be compared with their hashes.
-pub(crate) struct Unchecked {
-    place: RangeRead,
-    bytes: Bytes,
-}
-
-impl Unchecked {
-    /// How many blocks.
-    pub(crate) fn blocks(&self) -> u64 {
-        let blocks = self.place.blocks();
-        blocks.end - blocks.start
-    }
-
-    /// How many bytes they have.
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// # Errors
-    /// [`Error::Feed`](crate::Error::Feed) if one of them isn't what the tree says.
-    pub(crate) fn check(self) -> Result<Vec<Bytes>> {
-        Ok(self.place.finish(self.bytes)?)
-    }
+    Ok(bytes.pop().unwrap_or_default())
 }
