@@ -1,6 +1,6 @@
 //! Workloads between two processes, over TCP on this machine.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf, pin::Pin};
 
 use async_std::{
     net::{TcpListener, TcpStream},
@@ -9,7 +9,7 @@ use async_std::{
 use futures_lite::{FutureExt, StreamExt};
 use hypercore::{
     Connection, ConnectionHandle, Dialect, DialectChoice, DownloadRequest, Durability, Hypercore,
-    PublicKey, Role,
+    PublicKey, Role, Session,
 };
 use serde_json::json;
 
@@ -67,6 +67,7 @@ fn dialect(settings: &Settings) -> Result<DialectChoice, Failure> {
 struct Copy {
     feed: Hypercore,
     handle: ConnectionHandle,
+    connection: Pin<Box<dyn Future<Output = hypercore::Result<Session>> + Send>>,
     dir: PathBuf,
     watch: Stopwatch,
 }
@@ -87,14 +88,26 @@ impl Copy {
         let connection = Connection::new(Role::Initiator).live(true);
         let connection = connection.dialect(dialect(settings)?);
         connection.add(&feed)?;
-        let handle = connection.handle();
-        task::spawn(connection.run(socket));
         Ok(Copy {
             feed,
-            handle,
+            handle: connection.handle(),
+            connection: Box::pin(connection.run(socket)),
             dir,
             watch,
         })
+    }
+
+    /// Does something with the feed and drives the connection, in one thread: to hand each block from one to another would take
+    /// longer than to fetch it.
+    async fn during<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&Hypercore) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let ended = async {
+            (&mut self.connection).await?;
+            Err(io::Error::from(io::ErrorKind::ConnectionAborted).into())
+        };
+        work(&self.feed).or(ended).await
     }
 
     async fn end(self, told: serde_json::Value) -> Result<Report, Failure> {
@@ -111,39 +124,48 @@ impl Copy {
 }
 
 pub(super) async fn clone(settings: &Settings) -> Result<Report, Failure> {
-    let copy = Copy::connect(settings, false).await?;
+    let mut copy = Copy::connect(settings, false).await?;
     let length: u64 = settings.value("length")?;
-    copy.feed.download(DownloadRequest::from(0..length)).await?;
+    copy.during(async |feed| Ok(feed.download(DownloadRequest::from(0..length)).await?))
+        .await?;
     let told = json!({ "count": copy.feed.len(), "bytes": copy.feed.byte_len() });
     copy.end(told).await
 }
 
 pub(super) async fn sparse(settings: &Settings) -> Result<Report, Failure> {
-    let copy = Copy::connect(settings, true).await?;
-    copy.feed.update().await?;
+    let mut copy = Copy::connect(settings, true).await?;
     let (length, count) = (settings.value("length")?, settings.value::<u64>("count")?);
+    let inflight = settings.value_or("inflight", 1)?;
     let mut numbers = Xorshift::new(settings.value_or("seed", 1)?);
     let blocks = (0..count).map(|_| numbers.block(length));
-    let bytes = at_a_time(settings.value_or("inflight", 1)?, blocks, |block| {
-        let get = copy.feed.get(block);
-        async move { Ok(get.await?.len() as u64) }
+    let bytes = copy.during(async |feed| {
+        feed.update().await?;
+        let get = |block| {
+            let get = feed.get(block);
+            async move { Ok(get.await?.len() as u64) }
+        };
+        at_a_time(inflight, blocks, get).await
     });
     let bytes = bytes.await?;
     copy.end(json!({ "count": count, "bytes": bytes })).await
 }
 
 pub(super) async fn seek(settings: &Settings) -> Result<Report, Failure> {
-    let copy = Copy::connect(settings, true).await?;
-    copy.feed.update().await?;
+    let mut copy = Copy::connect(settings, true).await?;
     let (bytes, count) = (settings.value("bytes")?, settings.value::<u64>("count")?);
+    let inflight = settings.value_or("inflight", 1)?;
     let mut numbers = Xorshift::new(settings.value_or("seed", 1)?);
     let places = (0..count).map(|_| numbers.byte(bytes));
-    let found = at_a_time(settings.value_or("inflight", 1)?, places, |byte| {
-        let seek = copy.feed.seek(byte);
-        async move {
-            seek.await?;
-            Ok(1)
-        }
+    let found = copy.during(async |feed| {
+        feed.update().await?;
+        let seek = |byte| {
+            let seek = feed.seek(byte);
+            async move {
+                seek.await?;
+                Ok(1)
+            }
+        };
+        at_a_time(inflight, places, seek).await
     });
     let found = found.await?;
     copy.end(json!({ "count": found, "bytes": 0 })).await
