@@ -6,10 +6,11 @@
 //! Sync    write, sync ── write pages, sync
 //! ```
 //!
-//! A write that fails in front of the first barrier has spoilt nothing: it went to places that nothing refers to, or that hold what
-//! was to be written already, and the next batch writes to them again. A page of the bitfield that can't be written stays in memory and is written later: what
-//! it stands for is stored, and the bits follow from that. Only a failed sync leaves the set in doubt, because the system
-//! may then show bytes that the disk never got; and so does a backend that panics.
+//! A write that fails in front of the first barrier has spoilt nothing: it went to places that nothing refers to, or that
+//! hold what was to be written already, and the next batch writes to them again. A page of the bitfield that can't be
+//! written stays in memory and is written later: what it stands for is stored, and the bits follow from that. Only a
+//! failed sync leaves the set in doubt, because the system may then show bytes that the disk never got; and so does a
+//! backend that panics.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
