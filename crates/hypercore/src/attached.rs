@@ -251,9 +251,7 @@ impl Attached {
             self.core.state().count(id, Counters::refused);
             self.core.observer().refused(&self.core, id, error);
         }
-        if let Err(Error::Disk(error)) = &stored
-            && !matches!(error, StorageError::Closed)
-        {
+        if let Err(Error::Disk(error)) = &stored {
             let reason = match error {
                 StorageError::Io { source, .. } => source.kind(),
                 _ => io::ErrorKind::Other,

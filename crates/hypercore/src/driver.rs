@@ -6,7 +6,7 @@
 
 mod feeds;
 
-use std::{sync::Arc, time::Duration};
+use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
@@ -27,44 +27,40 @@ use crate::{
     turn::{Pace, Timer, Turn, Waiting, turn},
 };
 
-/// How long a remote that has said all may take to hang up.
+/// How long the end of a connection may take on which neither side expects anything any longer.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Runs a connection over a socket to its end.
-pub(crate) async fn run<S>(options: Options, shared: Arc<Shared>, socket: S) -> Result<Session>
+pub(crate) async fn run<S>(options: Options, shared: Arc<Shared>, mut socket: S) -> Result<Session>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let mut driver = Driver::new(options, shared)?;
-    let ended = drive(&mut driver, socket).await;
-    if let Some(pass) = &driver.options.pass
-        && ended.as_ref().is_err_and(Error::is_verification)
-    {
-        pass.bar();
+    let mut output = Outlet::default();
+    let ended = drive(&mut driver, &mut socket, &mut output).await;
+    match &ended {
+        Ok(_) | Err(Error::Closed) => hang_up(&mut driver, &mut socket, &mut output).await,
+        Err(error) if error.is_verification() => driver.bar(),
+        Err(_) => {}
     }
     ended
 }
 
-async fn drive<S>(driver: &mut Driver, mut socket: S) -> Result<Session>
+/// Turn after turn, until neither side has anything to say or something goes wrong.
+async fn drive<S>(driver: &mut Driver, socket: &mut S, output: &mut Outlet) -> Result<Session>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let mut timer = Timer::default();
     let mut input = Input::default();
-    let mut output = Outlet::default();
     loop {
         let worked = driver.work().await;
         if output.is_empty() {
-            driver.transmit(&mut output)?;
+            driver.transmit(output)?;
         }
         worked?;
         driver.hold(output.len())?;
-        if output.is_empty() && driver.connection.is_finished() {
-            let remote_ended = driver.remote_ended;
-            hang_up(&mut socket, input.room(), remote_ended, &*driver.runtime).await;
-            return Ok(driver.session());
-        }
-        if output.is_empty() && driver.remote_ended {
+        if output.is_empty() && (driver.remote_ended || driver.connection.is_finished()) {
             return Ok(driver.session());
         }
         timer.set(driver.deadline(), &*driver.runtime);
@@ -73,13 +69,13 @@ where
         let waiting = Waiting {
             input: input.room(),
             reading: !driver.remote_ended && driver.wants_input(),
-            output: &mut output,
+            output,
             pace: driver.pace(),
             wake: &mut wake,
             questions: &mut driver.questions,
             timer: &mut timer,
         };
-        match turn(&mut socket, waiting).await? {
+        match turn(socket, waiting).await? {
             Turn::Received(len) => {
                 let bytes = input.filled(len, || driver.feeds.delivers_much());
                 driver.receive(bytes)?;
@@ -98,20 +94,36 @@ where
     }
 }
 
-/// Ends our direction and waits for the remote to end its own: a socket that is dropped with bytes unread may take back
-/// what it has sent. Everything is said by then, so what goes wrong here is no error, and the wait is short.
-async fn hang_up<S>(socket: &mut S, input: &mut [u8], remote_ended: bool, runtime: &dyn Runtime)
+/// Sends what is left, ends our direction and waits for the remote to end its own: a socket that is dropped with bytes unread
+/// may take back what it has sent. Neither side expects anything any longer, so what goes wrong here is no error, and all of
+/// it is short.
+async fn hang_up<S>(driver: &mut Driver, socket: &mut S, output: &mut Outlet)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
+    let runtime = Arc::clone(&driver.runtime);
     let farewell = async {
-        if socket.close().await.is_err() {
+        if say_the_rest(driver, socket, output).await.is_err() {
             return;
         }
-        runtime.end_sending(socket);
-        while !remote_ended && matches!(socket.read(input).await, Ok(1..)) {}
+        driver.runtime.end_sending(socket);
+        let mut unheard = vec![0; 4096];
+        while !driver.remote_ended && matches!(socket.read(&mut unheard).await, Ok(1..)) {}
     };
     future::or(farewell, runtime.sleep(FAREWELL)).await;
+}
+
+async fn say_the_rest<S>(driver: &mut Driver, socket: &mut S, output: &mut Outlet) -> Result<()>
+where
+    S: AsyncWrite + Unpin,
+{
+    loop {
+        poll_fn(|cx| output.poll_write(socket, cx)).await?;
+        driver.transmit(output)?;
+        if output.is_empty() {
+            return Ok(socket.close().await?);
+        }
+    }
 }
 
 struct Driver {
@@ -171,6 +183,13 @@ impl Driver {
             busy: false,
             idle: false,
         })
+    }
+
+    /// Tells the gate that the remote has lied.
+    fn bar(&self) {
+        if let Some(pass) = &self.options.pass {
+            pass.bar();
+        }
     }
 
     /// Tells the gate how much is held here, beside what is being written.

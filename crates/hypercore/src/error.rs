@@ -256,7 +256,11 @@ impl From<feed::Error> for Error {
 
 impl From<storage::Error> for Error {
     fn from(error: storage::Error) -> Self {
-        Disk(error)
+        match error {
+            // The files of a feed are closed with it, also under a call that is reading them.
+            storage::Error::Closed => Error::Closed,
+            error => Disk(error),
+        }
     }
 }
 
@@ -294,6 +298,11 @@ mod tests {
         for error in retryable {
             assert!(error.is_retryable(), "{error}");
         }
+    }
+
+    #[test]
+    fn a_feed_whose_files_are_closed_is_closed() {
+        assert!(matches!(storage::Error::Closed.into(), Error::Closed));
     }
 
     #[test]

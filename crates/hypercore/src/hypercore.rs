@@ -331,7 +331,8 @@ impl<E: Encoding> Hypercore<E> {
 
     /// Closes the feed for all handles: waits that are under way end with [`Error::Closed`](crate::Error::Closed), connections end, and
     /// what was written is synced. With [`Durability::None`](crate::Durability::None) it isn't: call [`sync`](Self::sync) before, where
-    /// it matters. Closing again only waits until that is done.
+    /// it matters. Closing again only waits until that is done. It doesn't wait for the connections, which say what they were
+    /// saying and hear the remote out, for two seconds at most.
     ///
     /// # Errors
     /// [`Error::Disk`](crate::Error::Disk) if the last sync fails.

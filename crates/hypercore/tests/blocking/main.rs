@@ -58,7 +58,7 @@ fn a_block_is_waited_for_until_the_other_side_appends_it() {
     // One side leaves, and the other is told.
     writer.close().unwrap();
     let [serving, fetching] = threads.map(|thread| thread.join().unwrap());
-    assert!(matches!(serving, Err(Error::Closed)));
+    assert!(matches!(serving, Err(Error::Closed)), "{serving:?}");
     assert!(fetching.unwrap().bytes_received > 0);
 }
 

@@ -1,4 +1,4 @@
-//! Connections that are all but over, with a remote that says no more.
+//! Connections that are all but over, and a remote that says no more, or still more.
 
 use std::time::{Duration, Instant};
 
@@ -72,5 +72,21 @@ fn a_feed_that_is_closed_ends_its_connection_while_that_waits_for_the_remotes_cl
         assert!(matches!(end.await, Err(Error::Closed)));
         assert!(started.elapsed() < Duration::from_secs(5));
         remote.cancel().await;
+    });
+}
+
+#[test]
+fn a_remote_that_is_still_sending_when_the_feed_is_closed_is_heard_to_its_end() {
+    task::block_on(async {
+        let feed = writer(3, Dialect::V8).await;
+        let (mut left, right) = duplex(4096);
+        let end = task::spawn(feed.replicate(Role::Responder, right).into_future());
+        feed.close().await.unwrap();
+        // More than the socket holds: somebody has to take it.
+        left.write_all(&[0; 64 * 1024]).await.unwrap();
+        let mut said = Vec::new();
+        left.read_to_end(&mut said).await.unwrap();
+        left.close().await.unwrap();
+        assert!(matches!(end.await, Err(Error::Closed)));
     });
 }
