@@ -9,7 +9,7 @@ use blake2b_simd::{
     many::{self, HashManyJob},
 };
 
-use crate::Hash;
+use crate::{Hash, stack::in_one_page};
 
 const LEAF: u8 = 0;
 const PARENT: u8 = 1;
@@ -77,7 +77,7 @@ fn large_leaves(blocks: &[&[u8]], hashes: &mut Vec<Hash>) {
                 state
             })
             .collect();
-        many::update_many(states.iter_mut().zip(group.iter()));
+        in_one_page(|| many::update_many(states.iter_mut().zip(group.iter())));
         hashes.extend(states.iter().map(|state| digest(&state.finalize())));
     }
 }
@@ -98,7 +98,7 @@ pub fn parent_hashes(parents: &[(Hash, Hash, u64)]) -> Vec<Hash> {
         .iter()
         .map(|input| HashManyJob::new(&params, input))
         .collect();
-    many::hash_many(jobs.iter_mut());
+    in_one_page(|| many::hash_many(jobs.iter_mut()));
     jobs.iter().map(|job| digest(&job.to_hash())).collect()
 }
 
@@ -160,7 +160,7 @@ fn hash_pieces(mut bytes: &[u8], lengths: &[usize], hashes: &mut Vec<Hash>) {
         jobs.push(HashManyJob::new(&params, piece));
         bytes = rest;
     }
-    many::hash_many(jobs.iter_mut());
+    in_one_page(|| many::hash_many(jobs.iter_mut()));
     hashes.extend(jobs.iter().map(|job| digest(&job.to_hash())));
 }
 

@@ -30,6 +30,7 @@ mod dialect;
 mod fixed;
 mod hash;
 mod keys;
+mod stack;
 
 pub use dialect::{Dialect, UnknownDialect};
 pub use fixed::{DiscoveryKey, Hash, HexError, LengthError, PublicKey, Signature};
