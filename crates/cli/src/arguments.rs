@@ -101,7 +101,9 @@ impl From<When> for anstream::ColorChoice {
     }
 }
 
+// The options of a command are put together only if it is called: for all of them it takes longer than some commands do.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Make a new feed and print its link.
     Create(commands::create::Create),
@@ -149,9 +151,6 @@ pub(crate) enum Command {
     Man(commands::man::Man),
     /// Measure how fast feeds are on this machine, beside JavaScript if wanted.
     Bench(commands::bench::Bench),
-    /// Run one workload of a side-by-side benchmark.
-    #[command(hide = true)]
-    BenchPeer(commands::bench_peer::BenchPeer),
 }
 
 /// A form of signatures and handshakes.
@@ -221,14 +220,12 @@ fn refuse(error: &clap::Error) -> ! {
 
 /// The program with all its commands, and its help in groups.
 pub(crate) fn command() -> clap::Command {
-    let mut command = Arguments::command();
-    // So that the help command, which clap adds, is there.
-    command.build();
+    let command = Arguments::command();
     let template = format!(
         "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{}\n\nOptions:\n{{options}}{{after-help}}",
         list(&command)
     );
-    Arguments::command().help_template(template)
+    command.help_template(template)
 }
 
 /// The commands in their groups, with what each does.

@@ -26,6 +26,7 @@ pub(crate) mod verify;
 
 use std::path::Path;
 
+use futures_lite::FutureExt;
 use hypercore::{Dialect, Directory, File, Hypercore, Storage};
 
 use crate::{arguments::Command, failure::Failure, output::Output};
@@ -33,31 +34,32 @@ use crate::{arguments::Command, failure::Failure, output::Output};
 /// Runs a command to its end.
 pub(crate) async fn run(command: Command, output: Output) -> Result<(), Failure> {
     let output = &output;
-    match command {
-        Command::Create(arguments) => create::run(arguments, output).await,
-        Command::Append(arguments) => append::run(arguments, output).await,
-        Command::Cat(arguments) => cat::run(arguments, output).await,
-        Command::Get(arguments) => get::run(arguments, output).await,
-        Command::Tail(arguments) => tail::run(arguments, output).await,
-        Command::Ls(arguments) => ls::run(arguments, output).await,
-        Command::Seek(arguments) => seek::run(arguments, output).await,
-        Command::Info(arguments) => info::run(arguments, output).await,
-        Command::Audit(arguments) => audit::run(arguments, output).await,
-        Command::Verify(arguments) => verify::run(arguments, output).await,
-        Command::Serve(arguments) => serve::run(arguments, output).await,
-        Command::Inspect(arguments) => inspect::run(arguments, output).await,
-        Command::Clone(arguments) => clone::run(arguments, output).await,
-        Command::Proof(arguments) => proof::run(arguments, output).await,
-        Command::Diff(arguments) => diff::run(arguments, output).await,
-        Command::Completions(arguments) => completions::run(&arguments, output),
-        Command::Man(arguments) => man::run(&arguments, output),
-        Command::Sync(arguments) => sync::run(arguments, output).await,
-        Command::Peers(arguments) => peers::run(arguments, output).await,
-        Command::Doctor(arguments) => doctor::run(arguments, output).await,
-        Command::Key(arguments) => key::run(arguments, output).await,
-        Command::Bench(arguments) => bench::run(arguments, output).await,
-        Command::BenchPeer(arguments) => bench_peer::run(arguments, output).await,
-    }
+    // In a box, since no command needs the room that the largest one does.
+    let command = match command {
+        Command::Create(arguments) => create::run(arguments, output).boxed(),
+        Command::Append(arguments) => append::run(arguments, output).boxed(),
+        Command::Cat(arguments) => cat::run(arguments, output).boxed(),
+        Command::Get(arguments) => get::run(arguments, output).boxed(),
+        Command::Tail(arguments) => tail::run(arguments, output).boxed(),
+        Command::Ls(arguments) => ls::run(arguments, output).boxed(),
+        Command::Seek(arguments) => seek::run(arguments, output).boxed(),
+        Command::Info(arguments) => info::run(arguments, output).boxed(),
+        Command::Audit(arguments) => audit::run(arguments, output).boxed(),
+        Command::Verify(arguments) => verify::run(arguments, output).boxed(),
+        Command::Serve(arguments) => serve::run(arguments, output).boxed(),
+        Command::Inspect(arguments) => inspect::run(arguments, output).boxed(),
+        Command::Clone(arguments) => clone::run(arguments, output).boxed(),
+        Command::Proof(arguments) => proof::run(arguments, output).boxed(),
+        Command::Diff(arguments) => diff::run(arguments, output).boxed(),
+        Command::Completions(arguments) => return completions::run(&arguments, output),
+        Command::Man(arguments) => return man::run(&arguments, output),
+        Command::Sync(arguments) => sync::run(arguments, output).boxed(),
+        Command::Peers(arguments) => peers::run(arguments, output).boxed(),
+        Command::Doctor(arguments) => doctor::run(arguments, output).boxed(),
+        Command::Key(arguments) => key::run(arguments, output).boxed(),
+        Command::Bench(arguments) => bench::run(arguments, output).boxed(),
+    };
+    command.await
 }
 
 /// Where the files of a feed are, if its secret key may be elsewhere.

@@ -25,25 +25,23 @@ mod units;
 
 use std::process::ExitCode;
 
-use async_global_executor::GlobalExecutorConfig;
-
-use crate::{
-    arguments::{Arguments, Command},
-    output::Output,
-};
+use crate::{arguments::Arguments, commands::bench_peer, failure::Failure, output::Output};
 
 fn main() -> ExitCode {
+    if let Some(ended) = bench_peer::run_if_called(Output::bare()) {
+        return exit(ended, Output::bare());
+    }
     let arguments = Arguments::read();
     anstream::ColorChoice::from(arguments.common.color).write_global();
     let output = Output::new(&arguments.common);
     screen::show(output.progress());
-    if matches!(arguments.command, Command::BenchPeer(_)) {
-        // One connection has no use for a second thread: a block is fetched sooner than it is handed from one to another.
-        let one = GlobalExecutorConfig::default().with_min_threads(1);
-        async_global_executor::init_with_config(one.with_max_threads(1));
-    }
     let command = commands::run(arguments.command, output);
-    match async_std::task::block_on(interrupt::unless_interrupted(command)) {
+    let ended = async_std::task::block_on(interrupt::unless_interrupted(command));
+    exit(ended, output)
+}
+
+fn exit(ended: Result<(), Failure>, output: Output) -> ExitCode {
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output.failure(&failure);

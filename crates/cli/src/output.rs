@@ -35,6 +35,15 @@ impl Output {
         }
     }
 
+    /// For programs to read, who know what comes.
+    pub(crate) fn bare() -> Self {
+        Output {
+            json: false,
+            utf8: false,
+            progress: When::Never,
+        }
+    }
+
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }
@@ -129,8 +138,7 @@ impl Output {
     pub(crate) fn wrong_command_line(message: &str) {
         let output = Output {
             json: true,
-            utf8: false,
-            progress: When::Never,
+            ..Output::bare()
         };
         let fields = json!({ "code": 2, "message": message, "hint": "see: hypercore --help" });
         let _ = output.line("error", fields);

@@ -54,7 +54,8 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A feed to read, and whom to ask for what isn't here.
+// A feed to read, and whom to ask for what isn't here. (Not in the form of documentation: clap would say that it is what the
+// commands do which have it.)
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReadFrom {
     /// The feed's directory, or a link: hyper://KEY?peer=HOST:PORT

@@ -6,9 +6,10 @@ mod material;
 mod meter;
 mod network;
 
-use std::{collections::BTreeMap, future::Future, path::PathBuf, str::FromStr};
+use std::{collections::BTreeMap, env, ffi::OsString, future::Future, path::PathBuf, str::FromStr};
 
-use clap::Args;
+use async_global_executor::GlobalExecutorConfig;
+use async_std::task;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use serde_json::json;
@@ -19,35 +20,52 @@ use crate::{
     output::Output,
 };
 
-#[derive(Debug, Args)]
-pub(crate) struct BenchPeer {
-    /// Which one.
-    pub(crate) workload: String,
-
-    /// Its settings: --name value ...
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) settings: Vec<String>,
+/// Runs the workload that the command line names, if it names one. It does so before the command line of the program is built,
+/// or anything started that the workload has no use for: others in the comparison have no program around them either.
+pub(crate) fn run_if_called(output: Output) -> Option<Result<(), Failure>> {
+    let mut words = env::args_os().skip(1);
+    (words.next()? == "bench-peer").then(|| run(words, output))
 }
 
-pub(super) async fn run(arguments: BenchPeer, output: &Output) -> Result<(), Failure> {
-    let settings = Settings::parse(&arguments.settings)?;
-    let workload = arguments.workload.as_str();
-    let report = match workload {
+fn run(words: impl Iterator<Item = OsString>, output: Output) -> Result<(), Failure> {
+    let words = words.map(|word| word.into_string());
+    let words: Result<Vec<String>, OsString> = words.collect();
+    let mut words = words
+        .map_err(|word| wrong(format_args!("{} isn't UTF-8", word.display())))?
+        .into_iter();
+    let workload = words.next();
+    let workload = workload.ok_or_else(|| wrong(format_args!("which workload?")))?;
+    let settings = Settings::parse(words.as_slice())?;
+    let report = match workload.as_str() {
         "noop" => Report::nothing(),
-        "create" => local::create(&settings).await?,
-        "append" => local::append(&settings).await?,
-        "open" => local::open(&settings).await?,
-        "get" => local::get(&settings).await?,
-        "stream" => local::stream(&settings).await?,
-        "audit" => local::audit(&settings).await?,
-        "serve" => network::serve(&settings, output).await?,
-        "clone" => network::clone(&settings).await?,
-        "sparse" => network::sparse(&settings).await?,
-        "seek" => network::seek(&settings).await?,
-        _ => Report::of(json!({ "unsupported": true })),
+        _ => on_one_thread(perform(workload.clone(), settings, output))?,
     };
-    let line = report.line(workload);
-    output.data(format!("{line}\n").as_bytes())
+    output.data(format!("{}\n", report.line(&workload)).as_bytes())
+}
+
+/// Runs it on one thread, while this one waits for the system: a single connection has no use for more. A block is fetched sooner
+/// than it is handed from one to another.
+fn on_one_thread<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let one = GlobalExecutorConfig::default().with_min_threads(1);
+    async_global_executor::init_with_config(one.with_max_threads(1));
+    task::block_on(task::spawn(work))
+}
+
+async fn perform(workload: String, settings: Settings, output: Output) -> Result<Report, Failure> {
+    let settings = &settings;
+    match workload.as_str() {
+        "create" => local::create(settings).await,
+        "append" => local::append(settings).await,
+        "open" => local::open(settings).await,
+        "get" => local::get(settings).await,
+        "stream" => local::stream(settings).await,
+        "audit" => local::audit(settings).await,
+        "serve" => network::serve(settings, &output).await,
+        "clone" => network::clone(settings).await,
+        "sparse" => network::sparse(settings).await,
+        "seek" => network::seek(settings).await,
+        _ => Ok(Report::of(json!({ "unsupported": true }))),
+    }
 }
 
 /// The `--name value` pairs of a workload.
