@@ -81,6 +81,15 @@ impl Bitfield {
             .to_bytes(self.page_size)
     }
 
+    /// The index of a page as it stands in the file, but for zeros at its end, of which it may have more there.
+    pub fn page_index(&self, number: u64) -> &[u8] {
+        let page = self.page(number).unwrap_or(&Page::EMPTY);
+        match self.page_size {
+            PageSize::Current => &page.index,
+            PageSize::Legacy => &[],
+        }
+    }
+
     /// Whether a block is stored.
     pub fn has_block(&self, block: u64) -> bool {
         has_block(self, block)
@@ -112,7 +121,7 @@ impl Bitfield {
     /// How many nodes are stored.
     pub fn count_nodes(&self) -> u64 {
         let pages = self.pages.values();
-        pages.map(|page| page.nodes().count_ones() as u64).sum()
+        pages.map(|page| page.count_nodes()).sum()
     }
 
     /// The pages that have a block below `end` whose leaf isn't stored, which no page that was written whole has.

@@ -61,9 +61,9 @@ fn climb(pages: &mut impl PagesMut, from: Index, all: bool) {
 /// Whether the byte over the whole page has changed.
 fn within_page(page: &mut Page, mut first: usize, mut last: usize) -> bool {
     let mut changed = false;
-    for group in first..=last {
-        let byte = leaf(&page.data, group);
-        changed |= replace(&mut page.index, 0, group, byte);
+    let (groups, _) = page.data.as_chunks();
+    for (group, data) in groups.iter().enumerate().take(last + 1).skip(first) {
+        changed |= replace(&mut page.index, 0, group, leaf(*data));
     }
     for depth in 1..=PAGE_DEPTH {
         if !changed {
@@ -93,23 +93,32 @@ fn replace(index: &mut [u8; INDEX], depth: u32, offset: usize, byte: u8) -> bool
     }
 }
 
-fn leaf(data: &[u8; DATA], group: usize) -> u8 {
-    let bytes = data.iter().skip(4 * group).take(4);
-    bytes.fold(0, |byte, data| {
-        byte << 2
-            | match data {
-                0xff => 3,
-                0 => 0,
-                _ => 1,
-            }
-    })
+fn leaf(data: [u8; 4]) -> u8 {
+    match u32::from_ne_bytes(data) {
+        u32::MAX => 0xff,
+        0 => 0,
+        _ => data.iter().fold(0, |byte, data| {
+            byte << 2
+                | match data {
+                    0xff => 3,
+                    0 => 0,
+                    _ => 1,
+                }
+        }),
+    }
 }
 
 fn parent(left: u8, right: u8) -> u8 {
-    quarter(left >> 4) << 6
-        | quarter(left & 15) << 4
-        | quarter(right >> 4) << 2
-        | quarter(right & 15)
+    match (left, right) {
+        (0xff, 0xff) => 0xff,
+        (0, 0) => 0,
+        _ => {
+            quarter(left >> 4) << 6
+                | quarter(left & 15) << 4
+                | quarter(right >> 4) << 2
+                | quarter(right & 15)
+        }
+    }
 }
 
 fn quarter(nibble: u8) -> u8 {

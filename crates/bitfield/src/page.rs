@@ -40,6 +40,11 @@ impl PageSize {
         DATA + TREE + self.index_bytes()
     }
 
+    /// Where the index begins.
+    pub const fn index_start(self) -> usize {
+        DATA + TREE
+    }
+
     /// How many of them are index.
     pub const fn index_bytes(self) -> usize {
         match self {
@@ -88,7 +93,7 @@ impl Page {
         let (tree, _) = rest.split_at(rest.len().min(TREE));
         fill(&mut self.data, data);
         fill(&mut self.tree, tree);
-        self.count = self.blocks().count_ones() as u64;
+        self.count = ones(&self.data);
     }
 
     /// The page as it stands in a file.
@@ -107,12 +112,18 @@ impl Page {
 
     /// Whether each of the first `blocks` that is set has its leaf, which is every second node.
     pub(crate) fn has_leaves(&self, blocks: usize) -> bool {
-        let (leaves, _) = self.tree.as_chunks();
-        let bytes = self.data.iter().zip(leaves).enumerate();
-        bytes.take(blocks.div_ceil(8)).all(|(at, (data, leaves))| {
-            let first = (0xff00_u16 >> (blocks - 8 * at).min(8)) as u8;
-            spread(data & first) & !u16::from_be_bytes(*leaves) == 0
+        let ((data, _), (leaves, _)) = (self.data.as_chunks(), self.tree.as_chunks());
+        let words = data.iter().zip(leaves).enumerate();
+        words.take(blocks.div_ceil(32)).all(|(at, (data, leaves))| {
+            let first = u32::MAX << (32 - (blocks - 32 * at).min(32));
+            let data = u32::from_be_bytes(*data) & first;
+            spread(data) & !u64::from_be_bytes(*leaves) == 0
         })
+    }
+
+    /// How many nodes are set.
+    pub(crate) fn count_nodes(&self) -> u64 {
+        ones(&self.tree)
     }
 
     pub(crate) fn blocks(&self) -> &BitSlice<u8, Msb0> {
@@ -174,11 +185,22 @@ impl Page {
 }
 
 /// Each bit at twice its place from the left, with a zero behind it.
-fn spread(byte: u8) -> u16 {
-    let bits = u16::from(byte);
-    let bits = (bits | bits << 4) & 0x0f0f;
-    let bits = (bits | bits << 2) & 0x3333;
-    ((bits | bits << 1) & 0x5555) << 1
+fn spread(word: u32) -> u64 {
+    let bits = u64::from(word);
+    let bits = (bits | bits << 16) & 0x0000_ffff_0000_ffff;
+    let bits = (bits | bits << 8) & 0x00ff_00ff_00ff_00ff;
+    let bits = (bits | bits << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    let bits = (bits | bits << 2) & 0x3333_3333_3333_3333;
+    ((bits | bits << 1) & 0x5555_5555_5555_5555) << 1
+}
+
+/// How many bits are set. By words of eight bytes, of which a page has a whole number.
+fn ones(bytes: &[u8]) -> u64 {
+    let (words, _) = bytes.as_chunks();
+    let ones = words
+        .iter()
+        .map(|word| u64::from_ne_bytes(*word).count_ones());
+    ones.map(u64::from).sum()
 }
 
 /// Copies what is there, and zeros for the rest.

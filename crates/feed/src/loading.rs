@@ -57,7 +57,7 @@ impl Loading {
         let size = bits.page_size();
         for (page, print) in &self.prints {
             // What is in the index of old pages nobody can tell.
-            if size == PageSize::Current && index_print(&bits.page_bytes(*page), size) != *print {
+            if size == PageSize::Current && index_print(bits.page_index(*page)) != *print {
                 pages.insert(*page);
             }
         }

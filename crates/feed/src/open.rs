@@ -31,8 +31,8 @@ use crate::{
     recover::{Claim, Recovering, Terms, index_print},
 };
 
-/// How many pages of the bitfield are read at a time.
-const PAGES: usize = 128;
+/// How many pages of the bitfield are read at a time: 112 KiB, for which no memory has to be asked of the system again.
+const PAGES: usize = 32;
 
 /// So many entries behind the signature of the length are looked at along with it: where there is none, nothing lies beyond.
 const BEYOND: usize = 64;
@@ -311,7 +311,8 @@ impl Opening {
                     return Err(Error::BeyondLimit { max });
                 }
                 loading.bitfield.load_page(loading.next, piece);
-                let print = index_print(piece, loading.bitfield.page_size());
+                let index = piece.get(loading.bitfield.page_size().index_start()..);
+                let print = index_print(index.unwrap_or_default());
                 loading.prints.push((loading.next, print));
             }
             loading.next += 1;

@@ -17,7 +17,7 @@ mod walk;
 use alloc::{collections::BTreeSet, vec::Vec};
 use core::ops::Range;
 
-use bitfield::{Bitfield, PageSize, RangeSet};
+use bitfield::{Bitfield, RangeSet};
 use bytes::Bytes;
 use crypto::{Dialect, KeyPair, PublicKey, Signature};
 use flat_tree::Index;
@@ -499,18 +499,35 @@ fn write_changed(batch: &mut Batch, now: &Bitfield, then: &Bitfield, also: &BTre
     count
 }
 
-/// What a page of the file has for an index, in short.
-pub(crate) fn index_print(page: &[u8], size: PageSize) -> u64 {
-    let index = page
-        .get(size.bytes() - size.index_bytes()..)
-        .unwrap_or_default();
-    // FNV-1a; zeros at the end that the file lacks count as well.
-    let missing = size.index_bytes().saturating_sub(index.len());
-    let bytes = index
-        .iter()
-        .copied()
-        .chain(core::iter::repeat_n(0, missing));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |print, byte| {
-        (print ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+/// The index of a page, in short. Zeros at its end, which the file may lack, make no difference.
+pub(crate) fn index_print(index: &[u8]) -> u64 {
+    let (words, rest) = index.as_chunks();
+    let mut last = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    // A sum of words, each times an odd number of its own: any change of one is seen, and zeros add nothing.
+    let words = words.iter().chain([&last]).copied().map(u64::from_le_bytes);
+    let numbers = (1_u64..).map(|place| place.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    words.zip(numbers).fold(0, |print, (word, number)| {
+        word.wrapping_mul(number).wrapping_add(print)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_of_an_index_counts_and_zeros_at_its_end_do_not() {
+        let index: Vec<u8> = (0..512).map(|at| (at * 7 % 256) as u8).collect();
+        let print = index_print(&index);
+        for at in 0..512 {
+            let mut other = index.clone();
+            other[at] ^= 0x10;
+            assert_ne!(index_print(&other), print, "{at}");
+            other[at..].fill(0);
+            assert_eq!(index_print(&other[..at]), index_print(&other), "{at}");
+        }
+        let swapped = [&index[8..16], &index[..8], &index[16..]].concat();
+        assert_ne!(index_print(&swapped), print);
+    }
 }
