@@ -1,9 +1,14 @@
 //! Connections that are all but over, and a remote that says no more, or still more.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
 
 use async_std::task;
-use futures_lite::{AsyncReadExt, AsyncWriteExt};
+use futures_lite::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use hypercore::{Dialect, Error, Role};
 use noise::{DialectChoice, KeyPair};
 use protocol::{Config, Connection, Event, Randomness};
@@ -88,5 +93,59 @@ fn a_remote_that_is_still_sending_when_the_feed_is_closed_is_heard_to_its_end() 
         left.read_to_end(&mut said).await.unwrap();
         left.close().await.unwrap();
         assert!(matches!(end.await, Err(Error::Closed)));
+    });
+}
+
+/// A socket from which there is always more to read, once our direction has ended.
+struct Torrent {
+    breaks_loose: bool,
+}
+
+impl AsyncRead for Torrent {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.breaks_loose {
+            true => Poll::Ready(Ok(buffer.len())),
+            false => Poll::Pending,
+        }
+    }
+}
+
+impl AsyncWrite for Torrent {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.breaks_loose = true;
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn a_remote_that_never_pauses_is_not_heard_for_ever() {
+    task::block_on(async {
+        let feed = writer(3, Dialect::V8).await;
+        let socket = Torrent {
+            breaks_loose: false,
+        };
+        let connection = task::spawn(feed.replicate(Role::Responder, socket).into_future());
+        task::sleep(Duration::from_millis(100)).await;
+        let started = Instant::now();
+        feed.close().await.unwrap();
+        assert!(matches!(connection.await, Err(Error::Closed)));
+        let took = started.elapsed();
+        assert!((1..10).contains(&took.as_secs()), "{took:?}");
     });
 }
